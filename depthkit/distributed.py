@@ -1,0 +1,203 @@
+"""Where this process stands among the ranks of a run, and the operations the ranks share.
+
+Every function works in a single process too, without any set-up.
+"""
+
+import os
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+LAUNCHERS = ("auto", "none", "pytorch", "slurm")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One process among `world_size`; `local_rank` counts the processes of its host."""
+
+    rank: int = 0
+    local_rank: int = 0
+    world_size: int = 1
+
+
+def find_place(launcher: str, env: Mapping[str, str]) -> tuple[str, Place]:
+    """Reads this process's place from the variables of torchrun or srun; returns the launcher that was meant, too.
+
+    "auto" takes torchrun's variables if they are set, else Slurm's inside a step of several tasks, else one process.
+    """
+    if launcher == "auto":
+        several_tasks = int(env.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+        launcher = "pytorch" if "RANK" in env else "slurm" if several_tasks else "none"
+    if launcher == "none":
+        return launcher, Place()
+    names = {
+        "pytorch": ("RANK", "LOCAL_RANK", "WORLD_SIZE"),
+        "slurm": ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_NUM_TASKS"),
+    }[launcher]
+    missing = [name for name in names if name not in env]
+    if missing:
+        starter = {"pytorch": "launch.sh or torchrun", "slurm": "slurm.sh or srun"}[launcher]
+        raise ValueError(f"--launcher {launcher}, but {', '.join(missing)} is not set: start the job with {starter}")
+    return launcher, Place(*(int(env[name]) for name in names))
+
+
+def slurm_master(env: Mapping[str, str], port: int | None) -> tuple[str, int]:
+    """Where rank 0 of a Slurm step listens: MASTER_ADDR or the step's first host; MASTER_PORT, else `port`, else one
+    derived from the job and step, so that jobs sharing a host do not meet."""
+    # "rack[1-2]n[03-07],x9" -> "rack1n03,x9" -> "rack1n03"
+    first_host = re.sub(r"\[(\d+)[^\]]*\]", r"\1", env["SLURM_STEP_NODELIST"]).split(",")[0]
+    derived = 15000 + (7 * int(env["SLURM_JOB_ID"]) + int(env["SLURM_STEP_ID"])) % 15000
+    return env.get("MASTER_ADDR", first_host), int(env.get("MASTER_PORT", port or derived))
+
+
+def init(launcher: str, backend: str, port: int | None, timeout: float) -> torch.device:
+    """Joins the other ranks, if there are any, and returns the device this rank works on.
+
+    `timeout` is in seconds: a rank that waits longer for the others fails.
+    """
+    launcher, place = find_place(launcher, os.environ)
+    device = pick_device(place, launcher)
+    if place.world_size == 1:
+        return device
+    if launcher == "slurm":
+        os.environ["MASTER_ADDR"], master_port = slurm_master(os.environ, port)
+        os.environ["MASTER_PORT"] = str(master_port)
+    if device.type == "cpu" and backend != "gloo":
+        if place.rank == 0:
+            print(f"depthkit: {place.world_size} CPU processes: using gloo in place of {backend}", flush=True)
+        backend = "gloo"
+    dist.init_process_group(
+        backend, rank=place.rank, world_size=place.world_size, timeout=timedelta(seconds=timeout), device_id=device
+    )
+    return device
+
+
+def pick_device(place: Place, launcher: str) -> torch.device:
+    """This rank's GPU, or the CPU where there is none (CUDA_VISIBLE_DEVICES=-1 hides them)."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    count = torch.cuda.device_count()
+    # Slurm may show each task one GPU of its own
+    index = place.local_rank % count if launcher == "slurm" else place.local_rank
+    if index >= count:
+        raise ValueError(f"process {index + 1} on this host needs a GPU of its own, but {count} can be seen")
+    device = torch.device("cuda", index)
+    torch.cuda.set_device(device)
+    return device
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_main() -> bool:
+    """True on the one rank that writes files."""
+    return rank() == 0
+
+
+def from_main(value: Any) -> Any:
+    """Rank 0's value of a picklable object, on every rank."""
+    box = [value]
+    if world_size() > 1:
+        dist.broadcast_object_list(box)
+    return box[0]
+
+
+class _AllReduce(torch.autograd.Function):
+    """The sum over ranks. Every rank's loss depends on every rank's input, so gradients are summed over ranks too."""
+
+    @staticmethod
+    def forward(_, tensor: Tensor) -> Tensor:
+        total = tensor.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_, gradient: Tensor) -> Tensor:
+        return _AllReduce.apply(gradient)
+
+
+def all_reduce(tensor: Tensor) -> Tensor:
+    """The sum of `tensor` over all ranks, which all must call; differentiable. `tensor` itself in a single process.
+
+    With gradients averaged over ranks afterwards, as DistributedDataParallel does, a loss that each rank computes from
+    such sums gets the gradient of one process that saw the whole batch.
+    """
+    return _AllReduce.apply(tensor) if world_size() > 1 else tensor
+
+
+def broadcast_buffers(model: nn.Module) -> None:
+    """Gives every rank rank 0's buffers, such as the running statistics of batch normalisation."""
+    if world_size() > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, src=0)
+
+
+def data_parallel(model: nn.Module, device: torch.device, find_unused_parameters: bool) -> nn.Module:
+    """`model` as it is in one process; among several, wrapped so that ranks start equal and average their gradients."""
+    if world_size() == 1:
+        return model
+    ids = [device.index] if device.type == "cuda" else None
+    return DistributedDataParallel(model, device_ids=ids, find_unused_parameters=find_unused_parameters)
+
+
+class SyncBatchNorm(nn.SyncBatchNorm):
+    """Batch normalisation over the batches of all ranks, on CPU tensors, which torch's own class refuses."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, ...) -> the same shape, normalised per channel over B of every rank and all positions."""
+        if not self.training:
+            return super().forward(features)
+        axes = [axis for axis in range(features.dim()) if axis != 1]
+        variance, mean = torch.var_mean(features, axes, correction=0)
+        mean, variance = mean.double(), variance.double()
+        count = mean.new_full((1,), features.numel() / features.shape[1])
+        # moments of the whole batch from those of its parts: sum n, sum n m, sum n (v + m^2)
+        sums = all_reduce(torch.cat([count, count * mean, count * (variance + mean.square())]))
+        count, mean, square = sums.split([1, mean.numel(), mean.numel()])
+        mean, square = mean / count, square / count
+        variance = (square - mean.square()).clamp(min=0)
+        self._track(mean.detach(), (variance * count / (count - 1)).detach())
+
+        scale = self.weight * (variance + self.eps).rsqrt().to(features.dtype)
+        shift = self.bias - mean.to(features.dtype) * scale
+        shape = [1, -1] + [1] * (features.dim() - 2)
+        return features * scale.view(shape) + shift.view(shape)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, unbiased_variance: Tensor) -> None:
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        self.running_var.lerp_(unbiased_variance.to(self.running_var.dtype), self.momentum)
+
+
+def convert_sync_batchnorm(model: nn.Module, device: torch.device) -> nn.Module:
+    """Replaces every batch normalisation in `model` by one over all ranks; parameters and their names stay."""
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    if device.type == "cpu":
+        for module in model.modules():
+            if isinstance(module, nn.SyncBatchNorm):
+                module.__class__ = SyncBatchNorm  # the same parameters and buffers, another forward
+    return model
+
+
+def seed_step(device: torch.device, seed: int, step: int) -> None:
+    """Seeds the generator of `device` from (seed, step, rank), so that dropout does not depend on what ran before."""
+    # 32 bits are all that the CPU's Mersenne twister takes
+    number = zlib.crc32(struct.pack("<3Q", seed, step, rank()))
+    generators = torch.cuda.default_generators if device.type == "cuda" else (torch.default_generator,)
+    generators[device.index or 0].manual_seed(number)
