@@ -15,7 +15,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 LAUNCHERS = ("auto", "none", "pytorch", "slurm")
@@ -173,10 +172,10 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         variance = (square - mean.square()).clamp(min=0)
         self._track(mean.detach(), (variance * count / (count - 1)).detach())
 
-        scale = self.weight * (variance + self.eps).rsqrt().to(features.dtype)
-        shift = self.bias - mean.to(features.dtype) * scale
         shape = [1, -1] + [1] * (features.dim() - 2)
-        return features * scale.view(shape) + shift.view(shape)
+        scale = self.weight * (variance + self.eps).rsqrt().to(features.dtype)
+        centred = features - mean.to(features.dtype).view(shape)
+        return centred * scale.view(shape) + self.bias.view(shape)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, unbiased_variance: Tensor) -> None:
