@@ -1,0 +1,79 @@
+"""Checkpoint files: written whole or not at all, verified before they are used."""
+
+import logging
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+logger = logging.getLogger("depthkit")
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Writes `state`, made of tensors and plain types, so that `path` is at any moment the old file or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    _sync_folder(path.parent)
+
+
+def point_latest(path: Path) -> None:
+    """Makes latest.pth, in the same folder, a link to `path`."""
+    partial = path.with_name("latest.pth.partial")
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(path.name)
+    os.replace(partial, path.with_name("latest.pth"))
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the renames inside `folder` last through a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_partial(folder: Path) -> None:
+    """Deletes what interrupted saves left behind."""
+    for file in folder.glob("*.pth.partial"):
+        file.unlink()
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU, by weights_only, after checking the checksums that its zip format carries.
+
+    A file that is missing, damaged, or holds anything but tensors and plain types raises an error that names it.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        # torch.load itself does not look at the checksums; files from before torch 1.6 have none
+        if zipfile.is_zipfile(path) and (damaged := zipfile.ZipFile(path).testzip()):
+            raise ValueError(f"its part {damaged} does not match its checksum")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damage surfaces as any of a dozen types
+        raise ValueError(f"the checkpoint {path} is damaged or no checkpoint: {error}") from error
+
+
+def epoch_files(work_dir: Path) -> list[Path]:
+    """The checkpoints epoch_N.pth in `work_dir`, oldest first."""
+    numbered = {file: re.fullmatch(r"epoch_(\d+)\.pth", file.name) for file in work_dir.glob("epoch_*.pth")}
+    return sorted((file for file in numbered if numbered[file]), key=lambda file: int(numbered[file][1]))
+
+
+def load_newest(work_dir: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest valid checkpoint in `work_dir` and its content; damaged ones are passed over with a warning."""
+    for file in reversed(epoch_files(work_dir)):
+        try:
+            return file, load(file)
+        except ValueError as error:
+            logger.warning("%s; trying an older one", error)
+    return None

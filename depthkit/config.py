@@ -1,0 +1,211 @@
+"""Configs: plain Python files of dicts, merged over their bases and the defaults, overridden from the command line."""
+
+import ast
+import pprint
+import runpy
+from collections.abc import Sequence
+from copy import deepcopy
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+# Every key a config may have at its top level, with its value where the config is silent.
+DEFAULTS: dict[str, Any] = {
+    "model": {},
+    "criterion": {},
+    # weights of the backbone on a fresh start: None, a file, or "torchvision" for those it publishes
+    "pretrained": None,
+    "data": {"samples_per_gpu": 8, "workers_per_gpu": 2, "train": {}, "val": {}, "test": {}},
+    "optimizer": {},
+    "optimizer_config": {"grad_clip": None},
+    "lr_config": {"policy": "fixed"},
+    "momentum_config": None,
+    # iters_per_epoch cuts an endless stream of samples into epochs; None is one pass over the data
+    "runner": {"max_epochs": 24, "iters_per_epoch": None},
+    # intervals count epochs; max_keep_ckpts None keeps all
+    "checkpoint_config": {"interval": 1, "max_keep_ckpts": None},
+    # rule: "less", "greater", or None for the one that suits the metric
+    "evaluation": {"interval": 1, "save_best": "abs_rel", "rule": None},
+    "log_config": {
+        "interval": 50,
+        "hooks": [
+            {"type": "TextLoggerHook"},
+            {"type": "TensorboardLoggerHook"},
+            {"type": "TensorboardImageLoggerHook"},
+        ],
+    },
+    "custom_hooks": [],
+    # port: for Slurm, where MASTER_PORT is not set; timeout: seconds a rank waits for the others
+    "dist_params": {"backend": "nccl", "port": None, "timeout": 1800},
+    "SyncBN": False,
+    # the global batch that the learning rate is stated for, used by --auto-scale-lr
+    "base_batch_size": 16,
+    "find_unused_parameters": False,
+    "cudnn_benchmark": True,
+    "seed": None,
+    "log_level": "INFO",
+    "load_from": None,
+    "resume_from": None,
+    "work_dir": None,
+}
+# the parts whose keys are all listed above; the others are arguments of what they name
+SECTIONS = {"data", "optimizer_config", "runner", "checkpoint_config", "evaluation", "log_config", "dist_params"}
+
+
+class Config(dict):
+    """A dict whose keys are attributes too, at every depth."""
+
+    def __init__(self, items: dict[str, Any]) -> None:
+        super().__init__({key: _wrap(value) for key, value in items.items()})
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(f"the config has no key {name!r} here, only {', '.join(self)}")
+        return self[name]
+
+    def plain(self) -> dict[str, Any]:
+        """The same as built-in dicts, lists and values alone."""
+        return _unwrap(self)
+
+
+def _wrap(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Config(value)
+    return type(value)(map(_wrap, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _unwrap(item) for key, item in value.items()}
+    return type(value)(map(_unwrap, value)) if isinstance(value, (list, tuple)) else value
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Runs the file, merges it over its bases and DEFAULTS, then applies overrides such as "data.train.split=a.txt".
+
+    An unknown key, at the top level or in an override, is a ValueError that names those close to it.
+    """
+    items = _load_file(Path(path), ())
+    _check_keys(items, DEFAULTS, str(path))
+    for section in SECTIONS & items.keys():
+        _check_keys(items[section], DEFAULTS[section], f"{path}: {section}")
+    config = deepcopy(merge(DEFAULTS, items))
+    for text in overrides:
+        override(config, text)
+    return Config(config)
+
+
+def _load_file(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
+    path = path.resolve()
+    if not path.is_file():
+        named_by = f", the _base_ of {children[-1]}" if children else ""
+        raise FileNotFoundError(f"there is no config {path}{named_by}")
+    if path in children:
+        raise ValueError(f"{path} is its own _base_, by way of {', '.join(map(str, children))}")
+    items = runpy.run_path(str(path))
+    bases = items.get("_base_", [])
+    items = {key: value for key, value in items.items() if not key.startswith("_")}
+    for key, value in items.items():
+        _check_plain(value, f"{path}: {key}")
+    inherited: dict[str, Any] = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        added = _load_file(path.parent / base, (*children, path))
+        if twice := inherited.keys() & added.keys():
+            raise ValueError(f"{path}: the key {min(twice)!r} stands in two of its bases")
+        inherited |= added
+    return merge(inherited, items)
+
+
+def _check_keys(items: dict[str, Any], known: dict[str, Any], place: str) -> None:
+    for key in items:
+        if key not in known:
+            raise ValueError(f"{place}: unknown key {key!r}{_hint(key, known)}")
+
+
+def _check_plain(value: Any, place: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_plain(item, f"{place}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _check_plain(item, f"{place}.{index}")
+    elif value is not None and not isinstance(value, (bool, int, float, str)):
+        raise ValueError(
+            f"{place} is {value!r}; a config holds dicts, lists, numbers, strings and None (start the name "
+            "of a helper with '_')"
+        )
+
+
+def merge(base: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `child` over it: dicts merge key by key, anything else, lists too, is replaced.
+
+    A dict in `child` with `_delete_=True` replaces the one in `base`.
+    """
+    merged = dict(base)
+    for key, value in child.items():
+        if not isinstance(value, dict):
+            merged[key] = value
+            continue
+        value = dict(value)
+        replace = value.pop("_delete_", False)
+        kept = {} if replace or not isinstance(base.get(key), dict) else base[key]
+        merged[key] = merge(kept, value)
+    return merged
+
+
+def override(config: dict[str, Any], text: str) -> None:
+    """Applies one "a.b.0.c=value" to `config`: every key must exist, a number picks from a list.
+
+    The value is read as Python (numbers, None, True, tuples ...), else it is a string.
+    """
+    dotted, equals, literal = text.partition("=")
+    if not equals:
+        raise ValueError(f"the override {text!r} has no '='; write it as a.b=value")
+    *path, last = dotted.split(".")
+    container: Any = config
+    for depth, name in enumerate(path):
+        container = container[_find(container, name, ".".join(path[:depth]), text)]
+    container[_find(container, last, ".".join(path), text)] = _parse(literal)
+
+
+def _find(container: Any, name: str, place: str, text: str) -> str | int:
+    """`name` as a key or index of `container`, which stands at `place` in the config."""
+    where = f"in {place!r}" if place else "at the top level"
+    if isinstance(container, dict):
+        if name not in container:
+            raise ValueError(f"the override {text!r}: there is no key {name!r} {where}{_hint(name, container)}")
+        return name
+    if isinstance(container, list):
+        if not name.isdigit() or int(name) >= len(container):
+            raise ValueError(f"the override {text!r}: {name!r} is no index of the {len(container)} items {where}")
+        return int(name)
+    raise ValueError(f"the override {text!r}: {place!r} is {container!r}, which has no parts")
+
+
+def _parse(literal: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if literal.lower() in words:
+        return words[literal.lower()]
+    try:
+        return ast.literal_eval(literal)
+    except (ValueError, SyntaxError):
+        return literal
+
+
+def _hint(name: str, known: dict[str, Any]) -> str:
+    close = get_close_matches(name, known)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are {', '.join(sorted(known))}"
+
+
+def dump_config(config: Config, path: Path) -> None:
+    """Writes `config` as one file without bases, which loads back equal."""
+    lines = (f"{key} = {pprint.pformat(value, sort_dicts=False, width=110)}" for key, value in config.plain().items())
+    path.write_text("\n".join(lines) + "\n")
+
+
+def default_work_dir(config_path: str | Path) -> Path:
+    """Where outputs go when nothing says otherwise: configs/depthformer/x.py -> work_dirs/depthformer/x."""
+    path = Path(config_path).resolve().with_suffix("")
+    parts = path.parts
+    last = len(parts) - parts[::-1].index("configs") if "configs" in parts else len(parts) - 1
+    return Path("work_dirs", *parts[last:])
