@@ -56,8 +56,10 @@ def load(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
         # torch.load itself does not look at the checksums; files from before torch 1.6 have none
-        if zipfile.is_zipfile(path) and (damaged := zipfile.ZipFile(path).testzip()):
-            raise ValueError(f"its part {damaged} does not match its checksum")
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as parts:
+                if damaged := parts.testzip():
+                    raise ValueError(f"its part {damaged} does not match its checksum")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damage surfaces as any of a dozen types
         raise ValueError(f"the checkpoint {path} is damaged or no checkpoint: {error}") from error
@@ -69,11 +71,13 @@ def epoch_files(work_dir: Path) -> list[Path]:
     return sorted((file for file in numbered if numbered[file]), key=lambda file: int(numbered[file][1]))
 
 
-def load_newest(work_dir: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest valid checkpoint in `work_dir` and its content; damaged ones are passed over with a warning."""
+def find_newest(work_dir: Path) -> Path | None:
+    """The newest checkpoint in `work_dir` that can be read; damaged ones are passed over with a warning."""
     for file in reversed(epoch_files(work_dir)):
         try:
-            return file, load(file)
+            load(file)
         except ValueError as error:
             logger.warning("%s; trying an older one", error)
+        else:
+            return file
     return None

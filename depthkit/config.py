@@ -197,10 +197,10 @@ def _hint(name: str, known: dict[str, Any]) -> str:
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are {', '.join(sorted(known))}"
 
 
-def dump_config(config: Config, path: Path) -> None:
-    """Writes `config` as one file without bases, which loads back equal."""
+def format_config(config: Config) -> str:
+    """`config` as the text of one config file without bases, which loads back equal."""
     lines = (f"{key} = {pprint.pformat(value, sort_dicts=False, width=110)}" for key, value in config.plain().items())
-    path.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def default_work_dir(config_path: str | Path) -> Path:

@@ -1,0 +1,98 @@
+import os
+import pickle
+import zipfile
+
+import pytest
+import torch
+
+from depthkit import checkpoint
+
+STATE = {"state_dict": {"weight": torch.arange(1000.0)}, "runner": {"epoch": 1}}
+
+
+def damage(path, name):
+    """Flips one bit in the stored bytes of one part of the zip file `path`."""
+    with zipfile.ZipFile(path) as parts:
+        info = next(info for info in parts.infolist() if info.filename.endswith(name))
+    content = bytearray(path.read_bytes())
+    # 30 bytes of local header, then name and extra field, whose lengths stand at bytes 26 and 28
+    start = info.header_offset
+    lengths = (
+        int.from_bytes(content[start + 26 : start + 28], "little"),
+        int.from_bytes(content[start + 28 : start + 30], "little"),
+    )
+    content[start + 30 + sum(lengths) + 100] ^= 1
+    path.write_bytes(content)
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    checkpoint.save(STATE, tmp_path / "epoch_1.pth")
+    loaded = checkpoint.load(tmp_path / "epoch_1.pth")
+    assert torch.equal(loaded["state_dict"]["weight"], STATE["state_dict"]["weight"])
+    assert loaded["runner"] == {"epoch": 1}
+    assert os.listdir(tmp_path) == ["epoch_1.pth"]
+
+
+def test_a_failed_save_keeps_the_old_file(tmp_path):
+    path = tmp_path / "epoch_1.pth"
+    checkpoint.save(STATE, path)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        checkpoint.save({"state_dict": STATE["state_dict"], "bad": lambda: None}, path)
+    assert checkpoint.load(path)["runner"] == {"epoch": 1}
+    checkpoint.remove_partial(tmp_path)
+    assert os.listdir(tmp_path) == ["epoch_1.pth"]
+
+
+def test_a_flipped_bit_is_found(tmp_path):
+    path = tmp_path / "epoch_1.pth"
+    checkpoint.save(STATE, path)
+    damage(path, "data/0")
+    # torch itself returns the changed numbers without a word
+    assert not torch.equal(torch.load(path)["state_dict"]["weight"], STATE["state_dict"]["weight"])
+    with pytest.raises(ValueError, match=r"epoch_1.pth is damaged or no checkpoint: its part .*data/0"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"PK\x03\x04"])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "epoch_1.pth"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="epoch_1.pth is damaged or no checkpoint"):
+        checkpoint.load(path)
+
+
+def test_a_hostile_pickle_is_refused(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    torch.save({"state_dict": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match=r"evil.pth is damaged or no checkpoint"):
+        checkpoint.load(tmp_path / "evil.pth")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no checkpoint .*absent.pth"):
+        checkpoint.load(tmp_path / "absent.pth")
+
+
+def test_the_newest_valid_one_is_found(tmp_path, caplog):
+    assert checkpoint.find_newest(tmp_path) is None
+    for epoch in (2, 9, 10):
+        checkpoint.save(STATE, tmp_path / f"epoch_{epoch}.pth")
+    (tmp_path / "epoch_x.pth").write_text("not one of ours")
+    assert [file.name for file in checkpoint.epoch_files(tmp_path)] == ["epoch_2.pth", "epoch_9.pth", "epoch_10.pth"]
+    assert checkpoint.find_newest(tmp_path).name == "epoch_10.pth"
+    damage(tmp_path / "epoch_10.pth", "data/0")
+    assert checkpoint.find_newest(tmp_path).name == "epoch_9.pth"
+    assert "epoch_10.pth is damaged" in caplog.text
+
+
+def test_latest_follows(tmp_path):
+    for epoch in (1, 2):
+        path = tmp_path / f"epoch_{epoch}.pth"
+        checkpoint.save({"epoch": epoch}, path)
+        checkpoint.point_latest(path)
+        assert checkpoint.load(tmp_path / "latest.pth") == {"epoch": epoch}
+        assert os.readlink(tmp_path / "latest.pth") == path.name
