@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 LAUNCHERS = ("auto", "none", "pytorch", "slurm")
@@ -75,9 +76,8 @@ def init(launcher: str, backend: str, port: int | None, timeout: float) -> torch
         if place.rank == 0:
             print(f"depthkit: {place.world_size} CPU processes: using gloo in place of {backend}", flush=True)
         backend = "gloo"
-    dist.init_process_group(
-        backend, rank=place.rank, world_size=place.world_size, timeout=timedelta(seconds=timeout), device_id=device
-    )
+    wait = timedelta(seconds=timeout)
+    dist.init_process_group(backend, rank=place.rank, world_size=place.world_size, timeout=wait)
     return device
 
 
@@ -154,8 +154,11 @@ def data_parallel(model: nn.Module, device: torch.device, find_unused_parameters
     return DistributedDataParallel(model, device_ids=ids, find_unused_parameters=find_unused_parameters)
 
 
-class SyncBatchNorm(nn.SyncBatchNorm):
+class SyncBatchNorm(_BatchNorm):
     """Batch normalisation over the batches of all ranks, on CPU tensors, which torch's own class refuses."""
+
+    def _check_input_dim(self, features: Tensor) -> None:
+        """Any number of dimensions will do."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, ...) -> the same shape, normalised per channel over B of every rank and all positions."""
@@ -186,11 +189,11 @@ class SyncBatchNorm(nn.SyncBatchNorm):
 
 def convert_sync_batchnorm(model: nn.Module, device: torch.device) -> nn.Module:
     """Replaces every batch normalisation in `model` by one over all ranks; parameters and their names stay."""
-    model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    if device.type == "cpu":
-        for module in model.modules():
-            if isinstance(module, nn.SyncBatchNorm):
-                module.__class__ = SyncBatchNorm  # the same parameters and buffers, another forward
+    if device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.__class__ = SyncBatchNorm  # the same parameters and buffers, another forward
     return model
 
 
