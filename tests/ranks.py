@@ -4,10 +4,10 @@ A start costs seconds, so a test file starts its ranks once, in a fixture, and l
 
     returned = run_ranks(2, __file__, tmp_path)["some_check"]    # one value a rank
 
-calls every function of the file whose name starts with "rank_" on both ranks, in the order of the file.
+calls every function of the file whose name starts with "rank_" on both ranks, in the order of the file, or those in
+`only`.
 """
 
-import inspect
 import os
 import runpy
 import subprocess
@@ -19,10 +19,10 @@ import torch
 from depthkit import distributed
 
 
-def run_ranks(count: int, file: str, folder: Path) -> dict[str, list]:
+def run_ranks(count: int, file: str, folder: Path, only: str = "") -> dict[str, list]:
     """What each rank_NAME(folder) of `file` returned on each rank, by NAME."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    command = [*launch, __file__, file, str(folder)]
+    command = [*launch, __file__, file, str(folder), only]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")])
     process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
@@ -31,13 +31,12 @@ def run_ranks(count: int, file: str, folder: Path) -> dict[str, list]:
     return {name: [value[name] for value in values] for name in values[0]}
 
 
-def main(file: str, folder: Path) -> None:
+def main(file: str, folder: Path, only: list[str]) -> None:
     distributed.init("pytorch", "gloo", port=None, timeout=120)
-    functions = [item for name, item in runpy.run_path(file).items() if name.startswith("rank_")]
-    functions.sort(key=lambda function: inspect.getsourcelines(function)[1])
-    returned = {function.__name__.removeprefix("rank_"): function(folder) for function in functions}
+    functions = {name: item for name, item in runpy.run_path(file).items() if name.startswith("rank_")}
+    returned = {name.removeprefix("rank_"): functions[name](folder) for name in only or functions}
     torch.save(returned, folder / f"rank{distributed.rank()}.pt")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3].split())
