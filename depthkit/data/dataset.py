@@ -1,0 +1,55 @@
+"""What all datasets have in common: from an index to the tensors of one sample."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from depthkit.data.sample import Sample, to_tensors
+
+Transform = Callable[[Sample, np.random.Generator], Sample]
+
+
+class DepthDataset(Dataset):
+    """Images with depth. A subclass says which there are and how one is loaded.
+
+    The constructor reads no files: what is missing on disk shows when the length is first asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: Sequence[Transform] = (),
+        min_depth: float = 1e-3,
+        max_depth: float,
+        protocol: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Depth outside [min_depth, max_depth] metres counts as not measured. `protocol` names how this set is scored.
+        `seed` is the run's."""
+        self.pipeline = pipeline
+        self.min_depth = min_depth
+        self.max_depth = max_depth
+        self.protocol = protocol
+        self.seed = seed
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def load(self, index: int) -> Sample:
+        """The sample as it is on disk, before any transform."""
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        """`key` is (position, index): all that is random about a sample follows from the seed and its position among
+        the samples that the whole run deals, whichever worker or rank makes it."""
+        position, index = key
+        sample = self.load(index)
+        rng = np.random.default_rng((self.seed, position))
+        for transform in self.pipeline:
+            sample = transform(sample, rng)
+        measured = (sample.depth >= self.min_depth) & (sample.depth <= self.max_depth)
+        sample.depth = np.where(measured, sample.depth, np.float32(0))
+        return to_tensors(sample, position)
