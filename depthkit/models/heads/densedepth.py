@@ -1,0 +1,106 @@
+"""DenseDepth decoder (Alhashim & Wonka 2018, "High Quality Monocular Depth Estimation via Transfer Learning")."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depthkit.models.layers import resize
+from depthkit.registry import MODELS
+
+DepthRange = tuple[float, float]
+
+
+@MODELS.register
+class DenseDepthHead(nn.Module):
+    """Climbs from the coarsest map to the finest, joining each on the way, then turns features into depth.
+
+    `output` says how the last convolution's numbers become metres: "sigmoid" times max_depth, which cannot get stuck;
+    "relu" plus min_depth; or "bins", the mean of `num_bins` depths weighted by a distribution over them.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: Sequence[int],
+        output: str = "sigmoid",
+        num_bins: int = 256,
+        bins: str = "UD",
+        norm: str = "linear",
+    ) -> None:
+        """`in_channels` and `channels` of each map before and after its step of the decoder, fine to coarse. `bins` are
+        spaced evenly in depth ("UD") or in its logarithm ("SID"); `norm` makes their weights: see `normalise`."""
+        super().__init__()
+        if output not in ("sigmoid", "relu", "bins"):
+            raise ValueError(f"decode_head.output is {output!r}; use 'sigmoid', 'relu' or 'bins'")
+        self.output = output
+        self.num_bins = num_bins
+        self.bins = bins
+        self.norm = norm
+        self.project = nn.Conv2d(in_channels[-1], channels[-1], 1)
+        self.steps = nn.ModuleList(
+            UpStep(channels[level + 1] + in_channels[level], channels[level])
+            for level in reversed(range(len(in_channels) - 1))
+        )
+        self.conv_depth = nn.Conv2d(channels[0], num_bins if output == "bins" else 1, 3, padding=1)
+        if output == "relu":
+            # begins at positive depth: a ReLU that is 0 everywhere never learns, and the loss stays at its start
+            nn.init.normal_(self.conv_depth.weight, std=1e-2)
+            nn.init.ones_(self.conv_depth.bias)
+
+    def forward(
+        self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Maps (B, C_i, H/s_i, W/s_i), fine to coarse -> "depth" (B, 1, H/s_0, W/s_0), metres. It needs no intrinsics."""
+        decoded = self.project(features[-1])
+        for step, skip in zip(self.steps, reversed(features[:-1]), strict=True):
+            decoded = step(decoded, skip)
+        numbers = self.conv_depth(decoded).float()
+        min_depth, max_depth = depth_range
+        if self.output == "sigmoid":
+            return {"depth": max_depth * numbers.sigmoid()}
+        if self.output == "relu":
+            return {"depth": min_depth + numbers.relu()}
+        centres = bin_centres(self.bins, self.num_bins, depth_range).to(numbers.device)
+        return {"depth": mean_depth(normalise(numbers, self.norm), centres)}
+
+
+class UpStep(nn.Module):
+    """Enlarges a coarse map to the size of a finer one, and merges the two by convolutions."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv_a = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv_b = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        joined = torch.cat([resize(coarse, skip.shape[-2:]), skip], dim=1)
+        return F.relu(self.conv_b(F.relu(self.conv_a(joined))))
+
+
+def bin_centres(bins: str, num_bins: int, depth_range: DepthRange) -> Tensor:
+    """(K,) depths in metres across `depth_range`: "UD" evenly spaced, "SID" evenly in the logarithm (Fu et al. 2018,
+    "Deep Ordinal Regression Network", eq. 1)."""
+    min_depth, max_depth = depth_range
+    if bins == "UD":
+        return torch.linspace(min_depth, max_depth, num_bins)
+    if bins == "SID":
+        return torch.logspace(math.log10(min_depth), math.log10(max_depth), num_bins)
+    raise ValueError(f"decode_head.bins is {bins!r}; use 'UD' or 'SID'")
+
+
+def normalise(logits: Tensor, norm: str) -> Tensor:
+    """Logits (B, K, H, W) -> weights that sum to 1 over K: "softmax", or ReLU ("linear") or "sigmoid" by their sum."""
+    if norm == "softmax":
+        return logits.softmax(dim=1)
+    if norm not in ("linear", "sigmoid"):
+        raise ValueError(f"decode_head.norm is {norm!r}; use 'linear', 'softmax' or 'sigmoid'")
+    positive = logits.relu() + 0.1 if norm == "linear" else logits.sigmoid()
+    return positive / positive.sum(dim=1, keepdim=True)
+
+
+def mean_depth(weights: Tensor, centres: Tensor) -> Tensor:
+    """Weights (B, K, H, W) and centres (K,) in metres -> their mean depth (B, 1, H, W)."""
+    return torch.einsum("bkhw,k->bhw", weights, centres)[:, None]

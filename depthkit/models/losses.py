@@ -1,0 +1,60 @@
+"""Losses on depth, and the criterion that names and collects them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from depthkit.distributed import all_reduce
+from depthkit.models.layers import resize
+from depthkit.registry import MODELS
+
+
+class Criterion(nn.Module):
+    """Named losses: called with (outputs, batch, step), each returns a weighted scalar; the total is their sum."""
+
+    def __init__(self, losses: dict[str, nn.Module]) -> None:
+        super().__init__()
+        if not losses:
+            raise ValueError("the config's criterion is empty: name a loss, such as loss_depth=dict(type='SigLoss')")
+        self.losses = nn.ModuleDict(losses)
+
+    def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+        return {name: loss(outputs, batch, step) for name, loss in self.losses.items()}
+
+
+@MODELS.register
+class SigLoss(nn.Module):
+    """Scale-invariant logarithmic loss: sqrt(var(g) + 0.15 mean(g)^2) with g = log prediction - log target.
+
+    Eigen et al. 2014, "Depth Map Prediction from a Single Image using a Multi-Scale Deep Network", eq. 4, in the form
+    of Lee et al. 2019 (BTS), eq. 4, with lambda = 0.85. The statistics, with unbiased variance, are taken over all
+    measured pixels of the global batch, so the loss does not depend on how it is split over ranks. It is 0, with zero
+    gradient, where fewer than two pixels are measured. For the first `warm_up_steps` steps the variance is left out.
+    """
+
+    MEAN_WEIGHT = 0.15  # 1 - lambda
+
+    def __init__(self, loss_weight: float = 1.0, warm_up_steps: int = 0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.warm_up_steps = warm_up_steps
+
+    def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
+        """outputs["depth"] (B,1,h,w) > 0 and batch["depth"] (B,1,H,W), metres, 0 = not measured -> scalar float32."""
+        target = batch["depth"]
+        valid = target > 0
+        # torch.where, not indexing by `valid`: that would wait for the device to count
+        depth = resize(outputs["depth"].float(), target.shape[-2:])
+        error = torch.where(valid, torch.log(depth + 1e-3) - torch.log(target + 1e-3), 0.0)
+
+        error = error.double()
+        sums = torch.stack([valid.sum().double(), error.sum(), error.square().sum()])
+        count, total, squares = all_reduce(sums)
+        mean = total / count.clamp(min=1)
+        variance = ((squares - count * mean.square()) / (count - 1).clamp(min=1)).clamp(min=0)
+        if step < self.warm_up_steps:
+            variance = torch.zeros_like(variance)
+        # 1e-12 keeps the gradient of the root finite at a perfect prediction
+        loss = (variance + self.MEAN_WEIGHT * mean.square() + 1e-12).sqrt()
+        return (self.loss_weight * torch.where(count < 2, 0.0, loss)).float()
