@@ -72,8 +72,12 @@ def render(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarra
     """A room drawn from `rng`: image uint8 (H,W,3), depth float32 (H,W) along the optical axis in metres, and the
     camera's intrinsics float32 (3,3)."""
     room = rng.uniform((3.5, 4.0, 2.3), (6.5, 7.5, 3.4))
-    camera = rng.uniform((0.5, 0.5, 0.7), (*(room[:2] - 0.5), 2.0))
-    rotation = camera_rotation(yaw=rng.uniform(0, 2 * np.pi), pitch=rng.uniform(-0.35, 0.15), roll=rng.normal(0, 0.02))
+    # away from the middle, looking across it: not at a wall close by
+    bearing = rng.uniform(0, 2 * np.pi)
+    aside = rng.uniform(0.5, 1) * (room[:2] / 2 - 0.4) * (np.cos(bearing), np.sin(bearing))
+    camera = np.array([*(room[:2] / 2 + aside), rng.uniform(0.8, 1.9)])
+    yaw = bearing + np.pi + rng.normal(0, 0.35)
+    rotation = camera_rotation(yaw, pitch=rng.uniform(-0.4, 0.05), roll=rng.normal(0, 0.02))
     intrinsics = camera_intrinsics(rng.uniform(55, 75), height, width)
     rays = cast_rays(intrinsics, rotation, height, width)
     things = furnish(rng, room, camera)

@@ -53,7 +53,7 @@ class DenseDepthHead(nn.Module):
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Maps (B, C_i, H/s_i, W/s_i), fine to coarse -> "depth" (B, 1, H/s_0, W/s_0), metres. It needs no intrinsics."""
+        """Maps (B, C_i, H/s_i, W/s_i), fine to coarse -> "depth" (B, 1, H/s_0, W/s_0), metres; no intrinsics needed."""
         decoded = self.project(features[-1])
         for step, skip in zip(self.steps, reversed(features[:-1]), strict=True):
             decoded = step(decoded, skip)

@@ -1,0 +1,244 @@
+"""Hooks watch a run at five points and write down what they see: logs, pictures, evaluations, checkpoints."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from depthkit import checkpoint
+from depthkit.distributed import is_main
+from depthkit.evaluate import ConstantDepth, constant_map
+from depthkit.logs import PLACE, json_line, text_line
+from depthkit.metrics import METRICS
+from depthkit.registry import HOOKS
+from depthkit.visualize import strip
+
+if TYPE_CHECKING:
+    from depthkit.runner import Runner
+
+logger = logging.getLogger("depthkit")
+
+
+class Hook:
+    """Does nothing at each of the five points; a subclass overrides those it needs.
+
+    Every rank has every hook, so collectives are in step; a hook that writes asks `is_main`.
+    """
+
+    def before_train(self, runner: "Runner") -> None: ...
+
+    def before_epoch(self, runner: "Runner") -> None: ...
+
+    def after_step(self, runner: "Runner") -> None:
+        """Called with `runner.step` counted: the first is 1."""
+
+    def after_epoch(self, runner: "Runner") -> None:
+        """Called with `runner.epoch` counted: the first is 1."""
+
+    def after_train(self, runner: "Runner") -> None:
+        """Called after an error too, so it must not communicate."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must survive a resume, in plain types."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@HOOKS.register
+class EvalHook(Hook):
+    """Evaluates the model every `interval` epochs and after the last."""
+
+    def __init__(self, interval: int) -> None:
+        self.interval = interval
+
+    def after_epoch(self, runner: "Runner") -> None:
+        if runner.epoch % self.interval == 0 or runner.epoch == runner.max_epochs:
+            runner.evaluation = runner.evaluate(runner.model)
+
+
+@HOOKS.register
+class TextLoggerHook(Hook):
+    """Writes a line on each log step and the table of each evaluation to the log, and both as JSON beside it."""
+
+    def before_train(self, runner: "Runner") -> None:
+        self.json_file = runner.work_dir / f"{runner.meta['timestamp']}.log.json"
+        self.write(json_line(runner.meta))
+
+    def after_step(self, runner: "Runner") -> None:
+        if runner.record:
+            logger.info(text_line(runner.record, runner.steps_per_epoch))
+            self.write(json_line(runner.record))
+
+    def after_epoch(self, runner: "Runner") -> None:
+        if runner.evaluation:
+            logger.info("Epoch(val) [%d]\n%s", runner.epoch, runner.evaluation.table())
+            place = {"mode": "val", "epoch": runner.epoch, "iter": runner.evaluation.num_images, "lr": runner.lr}
+            self.write(json_line(place | runner.evaluation.metrics))
+
+    def write(self, line: str) -> None:
+        if is_main():
+            with open(self.json_file, "a") as file:
+                file.write(line + "\n")
+
+
+class TensorboardHook(Hook):
+    """Holds the one writer that all TensorBoard hooks of a run share; its files lie in tf_logs."""
+
+    def before_train(self, runner: "Runner") -> None:
+        if runner.writer is None and is_main():
+            from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, on rank 0 alone
+
+            # a resumed run takes back what an interrupted one wrote beyond its checkpoint
+            runner.writer = SummaryWriter(runner.work_dir / "tf_logs", purge_step=runner.step + 1)
+
+    def after_train(self, runner: "Runner") -> None:
+        if runner.writer is not None:
+            runner.writer.close()
+
+
+@HOOKS.register
+class TensorboardLoggerHook(TensorboardHook):
+    """Draws the curves: losses, gradient norm and times under train/, metrics under val/, the learning rate."""
+
+    def after_step(self, runner: "Runner") -> None:
+        if runner.record and is_main():
+            for name, value in runner.record.items():
+                if name not in (*PLACE, "lr", "eta"):
+                    runner.writer.add_scalar(f"train/{name}", value, runner.step)
+            runner.writer.add_scalar("learning_rate", runner.lr, runner.step)
+            if runner.momentum_schedule:
+                runner.writer.add_scalar("momentum", runner.momentum_schedule(runner.step - 1), runner.step)
+
+    def after_epoch(self, runner: "Runner") -> None:
+        if runner.evaluation and is_main():
+            for name, value in runner.evaluation.metrics.items():
+                runner.writer.add_scalar(f"val/{name}", value, runner.step)
+
+
+@HOOKS.register
+class TensorboardImageLoggerHook(TensorboardHook):
+    """Shows rgb | target | prediction | error: one training batch an epoch, and a fixed set of validation images."""
+
+    def __init__(self, num_images: int = 4) -> None:
+        self.num_images = num_images
+
+    def after_step(self, runner: "Runner") -> None:
+        if runner.record and runner.inner_step == runner.log_interval and is_main():
+            batch, count = runner.batch, self.num_images
+            pictures = zip(batch["image"][:count], batch["depth"][:count], runner.prediction[:count], strict=True)
+            self.draw(runner, "train/batch", list(pictures))
+
+    def after_epoch(self, runner: "Runner") -> None:
+        if runner.evaluation and is_main():
+            self.draw(runner, "val/images", runner.evaluation.pictures)
+
+    def draw(self, runner: "Runner", tag: str, pictures: list[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Pictures are image (3,H,W) uint8, target and prediction (1,h,w) metres; they need not be of one size."""
+        for place, (image, target, prediction) in enumerate(pictures):
+            panel = strip(
+                image.permute(1, 2, 0).cpu().numpy(),
+                target[0].cpu().numpy(),
+                prediction[0].float().cpu().numpy(),
+                runner.model.min_depth,
+                runner.model.max_depth,
+            )
+            runner.writer.add_image(f"{tag}/{place}", panel, runner.step, dataformats="HWC")
+
+
+@HOOKS.register
+class CheckpointHook(Hook):
+    """Saves epoch_N.pth every `interval` epochs and after the last, latest.pth, and the best one by a metric.
+
+    It stands last among the hooks, so that a checkpoint knows its own score. `rule` says whether "less" or "greater" is
+    better; None takes the usual sense of the metric. `max_keep_ckpts` bounds the number of epoch files; None keeps all.
+    """
+
+    def __init__(self, interval: int, max_keep_ckpts: int | None, save_best: str | None, rule: str | None) -> None:
+        if rule not in (None, "less", "greater"):
+            raise ValueError(f"evaluation.rule is {rule!r}; use 'less', 'greater' or None")
+        if save_best not in (None, *METRICS):
+            raise ValueError(f"evaluation.save_best is {save_best!r}; use None or one of {', '.join(METRICS)}")
+        self.interval = interval
+        self.max_keep_ckpts = max_keep_ckpts
+        self.save_best = save_best
+        self.greater = rule == "greater" if rule else save_best in ("a1", "a2", "a3")
+        self.best_score: float | None = None
+        self.best_file: str | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_score": self.best_score, "best_file": self.best_file}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best_score, self.best_file = state["best_score"], state["best_file"]
+
+    def before_train(self, runner: "Runner") -> None:
+        if is_main():
+            checkpoint.remove_partial(runner.work_dir)
+
+    def after_epoch(self, runner: "Runner") -> None:
+        outdated = self.best_file
+        improved = self.improved(runner)
+        if not is_main():
+            return
+        if runner.epoch % self.interval == 0 or runner.epoch == runner.max_epochs:
+            path = runner.work_dir / f"epoch_{runner.epoch}.pth"
+            self.save(runner, path)
+            checkpoint.point_latest(path)
+            self.remove_old(runner.work_dir)
+        if improved:
+            self.save(runner, runner.work_dir / self.best_file)
+            if outdated:
+                (runner.work_dir / outdated).unlink(missing_ok=True)
+        if runner.evaluation and self.save_best:
+            logger.info("Best %s is %.4f, in %s", self.save_best, self.best_score, self.best_file)
+
+    def improved(self, runner: "Runner") -> bool:
+        """Takes note of this epoch's score, and says whether it is the best so far."""
+        if not (self.save_best and runner.evaluation):
+            return False
+        score = runner.evaluation.metrics[self.save_best]
+        if self.best_score is not None and not (score > self.best_score if self.greater else score < self.best_score):
+            return False
+        self.best_score = score
+        self.best_file = f"best_{self.save_best}_epoch_{runner.epoch}.pth"
+        return True
+
+    def save(self, runner: "Runner", path: Path) -> None:
+        checkpoint.save(runner.state_dict() | {"meta": runner.meta}, path)
+        logger.info("Saved %s", path)
+
+    def remove_old(self, work_dir: Path) -> None:
+        if self.max_keep_ckpts is not None:
+            for file in checkpoint.epoch_files(work_dir)[: -self.max_keep_ckpts]:
+                file.unlink()
+
+
+@HOOKS.register
+class ConstantBaselineHook(Hook):
+    """Puts the best constant depth map beside each evaluation: what a model must beat that has learnt anything.
+
+    The map is taken over `num_images` training images, which must have the size of the validation depths.
+    """
+
+    def __init__(self, num_images: int) -> None:
+        self.num_images = num_images
+
+    def before_train(self, runner: "Runner") -> None:
+        dataset = runner.loader.dataset
+        indices = np.linspace(0, len(dataset) - 1, min(self.num_images, len(dataset))).round().astype(int)
+        depths = np.stack([dataset.load(int(index)).depth for index in indices])
+        baseline = ConstantDepth(constant_map(depths)).to(runner.device)
+        self.abs_rel = runner.evaluate(baseline).metrics["abs_rel"]
+
+    def after_epoch(self, runner: "Runner") -> None:
+        if runner.evaluation:
+            score = runner.evaluation.metrics["abs_rel"]
+            logger.info(
+                "abs_rel %.4f; the best constant depth map has %.4f: ratio %.2f",
+                score,
+                self.abs_rel,
+                score / self.abs_rel,
+            )

@@ -1,0 +1,116 @@
+"""Weights from files: our checkpoints, the toolbox's, torchvision's and the official Swin's, told apart by their keys."""
+
+import logging
+import re
+from pathlib import Path
+from urllib.error import URLError
+
+from torch import Tensor, nn
+
+from depthkit.checkpoint import load
+
+logger = logging.getLogger("depthkit")
+
+StateDict = dict[str, Tensor]
+
+# From others' names to ours, tried in turn on each key. Names that are ours already stay as they are.
+RENAMES = [
+    # the toolbox's DenseDepth decoder
+    (r"decode_head\.conv_list\.0\.conv\.", "decode_head.project."),
+    (r"decode_head\.conv_list\.(\d)\.convA\.conv\.", lambda m: f"decode_head.steps.{int(m[1]) - 1}.conv_a."),
+    (r"decode_head\.conv_list\.(\d)\.convB\.conv\.", lambda m: f"decode_head.steps.{int(m[1]) - 1}.conv_b."),
+    # Swin in the toolbox
+    (r"patch_embed\.projection\.", "patch_embed.proj."),
+    (r"stages\.(\d)\.blocks\.(\d+)\.", r"stages.\1.\2."),
+    (r"stages\.(\d)\.downsample\.", r"merges.\1."),
+    (r"\.attn\.w_msa\.", ".attn."),
+    (r"\.ffn\.layers\.0\.0\.", ".mlp.0."),
+    (r"\.ffn\.layers\.1\.", ".mlp.3."),
+    (r"^(backbone\.)?norm(\d)\.", lambda m: f"{m[1] or ''}norms.{m[2]}."),
+    # the official Swin
+    (r"^layers\.(\d)\.blocks\.(\d+)\.", r"stages.\1.\2."),
+    (r"^layers\.(\d)\.downsample\.", r"merges.\1."),
+    (r"\.mlp\.fc1\.", ".mlp.0."),
+    (r"\.mlp\.fc2\.", ".mlp.3."),
+    # torchvision's Swin
+    (r"^features\.0\.0\.", "patch_embed.proj."),
+    (r"^features\.0\.2\.", "patch_embed.norm."),
+    (r"^features\.([1357])\.(\d+)\.", lambda m: f"stages.{int(m[1]) // 2}.{m[2]}."),
+    (r"^features\.([246])\.", lambda m: f"merges.{int(m[1]) // 2 - 1}."),
+]
+
+
+def to_our_names(state: StateDict) -> StateDict:
+    """The same weights under depthkit's names, in depthkit's order of channels."""
+    renamed = {}
+    for name, value in state.items():
+        ours = name.removeprefix("module.")
+        for pattern, replacement in RENAMES:
+            ours = re.sub(pattern, replacement, ours)
+        if is_derived(ours):
+            continue
+        if re.search(r"stages\.\d\.downsample\.", name):
+            value = reorder_merge(value)
+        renamed[ours] = value
+    return renamed
+
+
+def is_derived(name: str) -> bool:
+    """Whether a name stands for numbers that follow from the window size and are in some files all the same."""
+    return name.endswith((".attn_mask", ".relative_position_index"))
+
+
+def reorder_merge(value: Tensor) -> Tensor:
+    """(..., 4C), 2 x 2 tokens in the toolbox's order (channel, row, column) -> in torchvision's (column, row, channel)."""
+    return value.unflatten(-1, (-1, 2, 2)).transpose(-3, -1).flatten(-3)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Copies the weights in the file that fit `model` by name and shape; logs which did not, fails if none did."""
+    copy_fitting(model, read_weights(path), str(path))
+
+
+def load_backbone(backbone: nn.Module, source: str) -> None:
+    """The same for a backbone: `source` is a file, or "torchvision" for the weights that it publishes."""
+    state = fetch_weights(backbone) if source == "torchvision" else read_weights(source)
+    copy_fitting(backbone, {name.removeprefix("backbone."): value for name, value in state.items()}, source)
+
+
+def read_weights(path: str | Path) -> StateDict:
+    """The weights in a checkpoint, or in a file that holds them alone, under our names."""
+    content = load(path)
+    for key in ("state_dict", "model"):
+        content = content.get(key, content)
+    return to_our_names(content)
+
+
+def fetch_weights(backbone: nn.Module) -> StateDict:
+    """The weights that torchvision publishes for `backbone`, under our names."""
+    try:
+        return to_our_names(backbone.published_weights())
+    except URLError as error:
+        raise ValueError(
+            f"torchvision's weights cannot be fetched ({error.reason}): give a file with --cfg-options pretrained=FILE,"
+            f" or start from random weights with --cfg-options pretrained=None"
+        ) from error
+
+
+def copy_fitting(module: nn.Module, state: StateDict, source: str) -> None:
+    """Copies what fits by name and shape; logs the names of what did not, on either side."""
+    own = {name: value for name, value in module.state_dict().items() if not is_derived(name)}
+    fitting = {name for name, value in state.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise ValueError(
+            f"{source}: none of its {len(state)} weights, such as {min(state, default='')!r}, fits the model, which has"
+            f" {min(own)!r}"
+        )
+    module.load_state_dict({name: state[name] for name in fitting}, strict=False)
+    logger.info("Loaded %d of %d weights from %s", len(fitting), len(own), source)
+    reshaped = sorted((state.keys() & own.keys()) - fitting)
+    for fault, names in (
+        ("not in the file, so they keep their start", sorted(own.keys() - state.keys())),
+        ("in the file, but not in the model", sorted(state.keys() - own.keys())),
+        ("of another shape, so they keep their start", reshaped),
+    ):
+        if names:
+            logger.warning("%d weights are %s: %s", len(names), fault, ", ".join(names))

@@ -1,0 +1,233 @@
+"""The training loop: epochs, steps, and the update of the weights, written out in view."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from depthkit import distributed
+from depthkit.data.loader import to_device
+from depthkit.evaluate import Evaluation
+from depthkit.hooks import Hook
+from depthkit.logs import peak_memory
+from depthkit.optim import set_lr
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class Runner:
+    """Trains a model for a number of epochs and calls hooks at five fixed points.
+
+    What changes the weights stands in `train_step`; hooks only watch. `step` and `epoch` count what is done.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: nn.Module,
+        optimizer: Optimizer,
+        schedule: Callable[[int], float],
+        loader: DataLoader,
+        *,
+        max_epochs: int,
+        work_dir: Path,
+        device: torch.device,
+        seed: int,
+        hooks: Sequence[Hook] = (),
+        momentum_schedule: Callable[[int], float] | None = None,
+        max_norm: float = math.inf,
+        log_interval: int = 50,
+        evaluate: Callable[[nn.Module], Evaluation] | None = None,
+        find_unused_parameters: bool = False,
+        meta: dict[str, Any] | None = None,
+    ) -> None:
+        """`schedule` and `momentum_schedule` map the number of steps done to the next step's learning rate and beta1;
+        `max_norm` bounds the gradient's norm; `meta` says where the run comes from and goes into its checkpoints."""
+        self.model = model
+        self.criterion = criterion
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.momentum_schedule = momentum_schedule
+        self.loader = loader
+        self.max_epochs = max_epochs
+        self.work_dir = work_dir
+        self.device = device
+        self.seed = seed
+        self.hooks = hooks
+        self.max_norm = max_norm
+        self.evaluate = evaluate
+        self.meta = meta or {}
+
+        self.parallel = distributed.data_parallel(model, device, find_unused_parameters)
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.steps_per_epoch: int = loader.batch_sampler.steps_per_epoch
+        self.log_interval = min(log_interval, self.steps_per_epoch)
+        self.epoch = 0
+        self.step = 0
+        self.window = Window()
+
+        # What hooks may look at: the batch and prediction of this step, what was measured up to it or None between
+        # two log steps, and the evaluation after this epoch or None.
+        self.batch: dict[str, Any] = {}
+        self.prediction: Tensor | None = None
+        self.record: dict[str, Any] | None = None
+        self.evaluation: Evaluation | None = None
+        self.writer: SummaryWriter | None = None  # of TensorBoard, shared by the hooks that draw; rank 0 alone
+
+    def train(self) -> None:
+        """Runs the epochs that are left; `after_train` is called after an error too."""
+        try:
+            self.call("before_train")
+            self.loader.batch_sampler.first_step = self.step
+            batches = iter(self.loader)
+            if distributed.world_size() > 1 and self.epoch < self.max_epochs:
+                batches = self.rehearse(batches)
+            while self.epoch < self.max_epochs:
+                self.train_epoch(batches)
+        finally:
+            self.call("after_train")
+
+    def train_epoch(self, batches: Iterator[dict[str, Any]]) -> None:
+        """The steps that are left of one epoch."""
+        self.model.train()
+        self.evaluation = None
+        self.call("before_epoch")
+        self.window.start()
+        while self.step < (self.epoch + 1) * self.steps_per_epoch:
+            waiting_since = time.perf_counter()
+            self.batch = to_device(next(batches), self.device)
+            self.window.data_time += time.perf_counter() - waiting_since
+            values = self.train_step(self.batch)
+            self.step += 1
+            self.window.add(values)
+            self.record = self.summarise() if self.inner_step % self.log_interval == 0 else None
+            self.call("after_step")
+        self.epoch += 1
+        self.call("after_epoch")
+
+    def train_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """One update of the weights. Returns what is worth logging, still on the device: nothing here waits for it."""
+        momentum = self.momentum_schedule(self.step) if self.momentum_schedule else None
+        set_lr(self.optimizer, self.schedule(self.step), momentum)
+        distributed.seed_step(self.device, self.seed, self.step)
+
+        outputs = self.parallel(batch["image"], batch.get("intrinsics"))
+        losses = self.criterion(outputs, batch, self.step)
+        loss = torch.stack(list(losses.values())).sum()
+
+        loss.backward()
+        grad_norm = clip_grad_norm_(self.parameters, self.max_norm)
+        # where this is 1 the fused optimizers leave the weights and their own state as they are
+        self.optimizer.found_inf = 1 - grad_norm.isfinite().float()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+        self.prediction = outputs["depth"].detach()
+        return {**{f"decode.{name}": value for name, value in losses.items()}, "loss": loss, "grad_norm": grad_norm}
+
+    def rehearse(self, batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Runs one forward and backward that leave no trace, and returns all the batches, the first one included.
+
+        DistributedDataParallel arranges its buckets anew after the first backward pass, which changes the order of
+        sums; done here, before the first step of every start, a resumed run adds up as the one never stopped.
+        """
+        first = next(batches)
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
+        self.model.train()
+        distributed.seed_step(self.device, self.seed, self.step)
+        batch = to_device(first, self.device)
+        outputs = self.parallel(batch["image"], batch.get("intrinsics"))
+        torch.stack(list(self.criterion(outputs, batch, self.step).values())).sum().backward()
+        self.optimizer.zero_grad()
+        for buffer, value in zip(self.model.buffers(), buffers, strict=True):
+            buffer.copy_(value)
+        return chain([first], batches)
+
+    @property
+    def inner_step(self) -> int:
+        """Steps done in this epoch."""
+        return self.step - self.epoch * self.steps_per_epoch
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the last step, for parameters whose lr_mult is 1."""
+        return self.schedule(max(self.step - 1, 0))
+
+    def summarise(self) -> dict[str, Any]:
+        """The averages since the last log step, over all ranks, which call this together."""
+        record = {"mode": "train", "epoch": self.epoch + 1, "iter": self.inner_step, "lr": self.lr}
+        steps_left = self.max_epochs * self.steps_per_epoch - self.step
+        values = self.window.close(steps_left)
+        times = {key: values.pop(key) for key in ("eta", "time", "data_time")}
+        if not math.isfinite(values["grad_norm"]):
+            raise FloatingPointError(
+                f"a gradient was not finite between steps {self.step - self.log_interval + 1} and {self.step}; those"
+                f" steps changed no weight. Averages since then: {values}. Resume from the last checkpoint with a lower"
+                f" learning rate or optimizer_config.grad_clip, or look for broken samples"
+            )
+        return {**record, **times, "memory": peak_memory(self.device), **values}
+
+    def call(self, stage: str) -> None:
+        for hook in self.hooks:
+            getattr(hook, stage)(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs to go on as if it had never stopped."""
+        hooks = {f"{place}.{type(hook).__name__}": hook.state_dict() for place, hook in enumerate(self.hooks)}
+        return {
+            "state_dict": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "runner": {"epoch": self.epoch, "step": self.step, "seed": self.seed, "hooks": hooks},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["state_dict"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step = state["runner"]["epoch"], state["runner"]["step"]
+        for place, hook in enumerate(self.hooks):
+            hook.load_state_dict(state["runner"]["hooks"].get(f"{place}.{type(hook).__name__}", {}))
+
+
+class Window:
+    """Averages what the steps since the last log step returned, without waiting for the device between them."""
+
+    def __init__(self) -> None:
+        self.total_time = 0.0  # seconds spent on all steps of this process, evaluations apart
+        self.total_steps = 0
+        self.start()
+
+    def start(self) -> None:
+        """Begins an empty window now."""
+        self.names: list[str] = []
+        self.sums: Tensor | None = None
+        self.steps = 0
+        self.data_time = 0.0
+        self.started = time.perf_counter()
+
+    @torch.no_grad()
+    def add(self, values: dict[str, Tensor]) -> None:
+        stacked = torch.stack(list(values.values()))
+        self.sums = stacked if self.sums is None else self.sums.add_(stacked)
+        self.names = list(values)
+        self.steps += 1
+
+    def close(self, steps_left: int) -> dict[str, float]:
+        """Averages over steps and ranks, seconds a step ("time", "data_time") and seconds to go ("eta")."""
+        means = (distributed.all_reduce(self.sums) / (self.steps * distributed.world_size())).tolist()
+        elapsed = time.perf_counter() - self.started
+        self.total_time += elapsed
+        self.total_steps += self.steps
+        eta = steps_left * self.total_time / self.total_steps
+        times = {"eta": eta, "time": elapsed / self.steps, "data_time": self.data_time / self.steps}
+        values = times | dict(zip(self.names, means, strict=True))
+        self.start()
+        return values

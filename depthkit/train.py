@@ -1,0 +1,59 @@
+"""python -m depthkit.train CONFIG: trains a depth model."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from depthkit.config import Config, default_work_dir, load_config
+
+logger = logging.getLogger("depthkit")
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m depthkit.train", description="Trains a depth model.")
+    add = parser.add_argument
+    add("config", help="a config file, such as configs/quickstart.py")
+    add("--work-dir", help="folder for logs and checkpoints (default: work_dirs/ and the config's path)")
+    add("--resume-from", metavar="FILE|auto", help="go on from a checkpoint; auto: from the newest in the work dir")
+    add("--load-from", metavar="FILE", help="start from the weights of a checkpoint, at the first step")
+    add("--no-validate", action="store_true", help="do not evaluate during training")
+    add("--seed", type=int, help="for weights, order and augmentation (default: drawn, logged and saved)")
+    add("--deterministic", action="store_true", help="choose deterministic GPU kernels, at some cost in speed")
+    add("--auto-scale-lr", action="store_true", help="scale the learning rate by the global batch / base_batch_size")
+    add("--launcher", choices=("auto", "none", "pytorch", "slurm"), default="auto", help="who started the processes")
+    add("--cfg-options", nargs="+", action="extend", default=[], metavar="a.b=c", help="override keys of the config")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        config = read_config(args)
+        # torch comes in here: --help, a mistyped flag and a wrong config key answer without it
+        from depthkit.build import build_runner
+        from depthkit.distributed import init
+
+        runner = build_runner(config, args, init(args.launcher, **config.dist_params))
+    except (ValueError, FileNotFoundError) as error:  # what the user can mend: the message says how
+        logger.debug("where it happened:", exc_info=True)
+        sys.exit(f"depthkit.train: {error}")
+    try:
+        runner.train()
+    except Exception:
+        logger.exception("Stopped in epoch %d, after %d steps", runner.epoch + 1, runner.step)
+        sys.exit(1)
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's settings in their places."""
+    config = load_config(args.config, args.cfg_options)
+    for key in ("work_dir", "resume_from", "load_from", "seed"):
+        if getattr(args, key) is not None:
+            config[key] = getattr(args, key)
+    config["work_dir"] = str(config.work_dir or default_work_dir(args.config))
+    return config
+
+
+if __name__ == "__main__":
+    main()
