@@ -1,4 +1,4 @@
-"""Weights from files: our checkpoints, the toolbox's, torchvision's and the official Swin's, told apart by their keys."""
+"""Weights from files: our checkpoints, the toolbox's, torchvision's, the official Swin's, told apart by their keys."""
 
 import logging
 import re
@@ -61,7 +61,7 @@ def is_derived(name: str) -> bool:
 
 
 def reorder_merge(value: Tensor) -> Tensor:
-    """(..., 4C), 2 x 2 tokens in the toolbox's order (channel, row, column) -> in torchvision's (column, row, channel)."""
+    """(..., 4C) of 2 x 2 tokens: the toolbox's order (channel, row, column) -> torchvision's (column, row, channel)."""
     return value.unflatten(-1, (-1, 2, 2)).transpose(-3, -1).flatten(-3)
 
 

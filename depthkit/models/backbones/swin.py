@@ -1,7 +1,7 @@
 """Swin Transformer (Liu et al. 2021, "Hierarchical Vision Transformer using Shifted Windows"), of torchvision's blocks.
 
-Two details follow the toolbox, whose numbers this meets: windows are shifted on small maps too, where torchvision stops,
-and each of the four maps has a norm of its own.
+Two details follow the toolbox, whose numbers this meets: windows are shifted on small maps too, where torchvision
+stops, and each of the four maps has a norm of its own.
 """
 
 from collections.abc import Sequence

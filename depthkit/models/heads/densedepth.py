@@ -74,6 +74,10 @@ class UpStep(nn.Module):
         super().__init__()
         self.conv_a = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.conv_b = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        for conv in (self.conv_a, self.conv_b):
+            # there is no normalisation to keep the signal up through the decoder: torch's default lets it fade
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.zeros_(conv.bias)
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
         joined = torch.cat([resize(coarse, skip.shape[-2:]), skip], dim=1)
