@@ -1,0 +1,170 @@
+import json
+import logging
+import re
+
+import pytest
+import tiny
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from depthkit import checkpoint
+from depthkit.hooks import CheckpointHook, EvalHook
+
+BOARD = "log_config = dict(hooks=[dict(type='TensorboardLoggerHook'), dict(type='TensorboardImageLoggerHook')])\n"
+
+
+def scores(runner, values):
+    """Lets `runner` train, its evaluations replaced by real ones whose abs_rel is overwritten by `values` in turn."""
+    real, values = runner.evaluate, iter(values)
+
+    def evaluate(model):
+        evaluation = real(model)
+        evaluation.metrics["abs_rel"] = next(values)
+        return evaluation
+
+    runner.evaluate = evaluate
+    runner.train()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of two epochs with every logger, and its work dir."""
+    folder = tmp_path_factory.mktemp("finished")
+    text = "custom_hooks = [dict(type='ConstantBaselineHook', num_images=10)]\n"
+    hooks = ["TextLoggerHook", "TensorboardLoggerHook", "TensorboardImageLoggerHook"]
+    text += f"log_config['hooks'] = [dict(type=name) for name in {hooks}]\n"
+    return tiny.train(folder, text=text)
+
+
+def test_text_and_json_logs(finished):
+    (text,) = [path.read_text() for path in finished.work_dir.glob("*.log")]
+    pattern = (
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - depthkit - INFO - Epoch \[2\]\[10/12\]\tlr: \d\.\d{3}e-\d\d, "
+        r"eta: 0:00:00, time: \d+\.\d{3}, data_time: \d+\.\d{3}, memory: \d+, decode\.loss_depth: \d+\.\d{4}, "
+        r"loss: \d+\.\d{4}, grad_norm: \d+\.\d{4}\n"
+    )
+    assert re.search(pattern, text)
+    assert "abs_rel" in text
+    assert re.search(r"abs_rel \d\.\d{4}; the best constant depth map has \d\.\d{4}: ratio \d\.\d\d", text)
+
+    (log,) = finished.work_dir.glob("*.log.json")
+    meta, *records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert meta["seed"] == 3
+    assert meta["config"]["model"]["type"] == "TinyModel"
+    places = [(record["mode"], record["epoch"], record["iter"]) for record in records]
+    one_epoch = [("train", 5), ("train", 10), ("val", 5)]  # 12 steps logged every 5; 5 images evaluated
+    assert places == [(mode, epoch, count) for epoch in (1, 2) for mode, count in one_epoch]
+    train_keys = [
+        "mode",
+        "epoch",
+        "iter",
+        "lr",
+        "time",
+        "data_time",
+        "memory",
+        "decode.loss_depth",
+        "loss",
+        "grad_norm",
+    ]
+    assert list(records[0]) == train_keys
+    assert records[-1]["abs_rel"] == finished.evaluation.metrics["abs_rel"]
+
+
+def test_tensorboard_holds_curves_and_panels(finished):
+    events = EventAccumulator(str(finished.work_dir / "tf_logs"))
+    events.Reload()
+    tags = events.Tags()
+    assert {"train/loss", "train/decode.loss_depth", "train/grad_norm", "train/time", "learning_rate"} <= set(
+        tags["scalars"]
+    )
+    assert {"val/abs_rel", "val/a1", "val/rmse"} <= set(tags["scalars"])
+    assert [event.step for event in events.Scalars("train/loss")] == [5, 10, 17, 22]
+    assert [event.step for event in events.Scalars("val/abs_rel")] == [12, 24]
+    assert {"train/batch/0", "train/batch/1", "val/images/0", "val/images/3"} <= set(tags["images"])
+    panel = events.Images("val/images/0")[0]
+    assert (panel.height, panel.width) == (24, 4 * 32)
+
+
+def test_a_resumed_run_continues_the_curves(tmp_path):
+    text = "log_config['hooks'] = [dict(type='TensorboardLoggerHook')]\n"
+    tiny.train(tmp_path, text=text)
+    (tmp_path / "run" / "epoch_2.pth").unlink()
+    tiny.train(tmp_path, "--resume-from", "auto", text=text)
+    events = EventAccumulator(str(tmp_path / "run" / "tf_logs"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [5, 10, 17, 22]
+
+
+@pytest.mark.parametrize(("interval", "epochs"), [(1, [1, 2, 3]), (2, [2, 3]), (5, [3])])
+def test_evaluation_interval_and_end(tmp_path, interval, epochs):
+    runner = tiny.build(tmp_path, "--cfg-options", "runner.max_epochs=3", f"evaluation.interval={interval}")
+    assert isinstance(runner.hooks[0], EvalHook)
+    evaluated = []
+    runner.evaluate = lambda model: evaluated.append(runner.epoch)
+    runner.train()
+    assert evaluated == epochs
+
+
+def test_checkpoints_kept_and_best(tmp_path, caplog):
+    options = ("runner.max_epochs=5", "checkpoint_config.interval=2", "checkpoint_config.max_keep_ckpts=2")
+    runner = tiny.build(tmp_path, "--cfg-options", *options)
+    scores(runner, [0.3, 0.1, 0.2, 0.15, 0.4])
+    files = sorted(path.name for path in runner.work_dir.glob("*.pth"))
+    assert files == ["best_abs_rel_epoch_2.pth", "epoch_4.pth", "epoch_5.pth", "latest.pth"]
+    state = checkpoint.load(runner.work_dir / "latest.pth")
+    assert state["runner"]["epoch"] == 5
+    assert state["runner"]["step"] == 60
+    assert state["meta"]["config"]["model"] == {"type": "TinyModel", "dropout": 0.2}
+    hook = runner.hooks[-1]
+    assert isinstance(hook, CheckpointHook)
+    assert (hook.best_score, hook.best_file) == (0.1, "best_abs_rel_epoch_2.pth")
+
+
+def test_a_resumed_run_remembers_the_best_score(tmp_path):
+    runner = tiny.build(tmp_path)
+    scores(runner, [0.1, 0.2])
+    resumed = tiny.build(tmp_path, "--resume-from", "auto", "--cfg-options", "runner.max_epochs=4")
+    scores(resumed, [0.15, 0.05])
+    best = [path.name for path in resumed.work_dir.glob("best_*.pth")]
+    assert best == ["best_abs_rel_epoch_4.pth"]
+
+
+@pytest.mark.parametrize(
+    ("save_best", "rule", "values", "best"),
+    [
+        ("a1", None, (0.5, 0.9, 0.7), 0.9),
+        ("rmse", None, (0.5, 0.3, 0.7), 0.3),
+        ("rmse", "greater", (0.5, 0.3, 0.7), 0.7),
+    ],
+)
+def test_the_sense_of_a_metric(save_best, rule, values, best):
+    hook = CheckpointHook(interval=1, max_keep_ckpts=None, save_best=save_best, rule=rule)
+
+    class Evaluated:
+        epoch = 0
+
+    for value in values:
+        Evaluated.epoch += 1
+        Evaluated.evaluation = type("Evaluation", (), {"metrics": {save_best: value}})
+        hook.improved(Evaluated)
+    assert hook.best_score == best
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"save_best": "abs_real", "rule": None}, "save_best is 'abs_real'; use None or one of a1, a2"),
+        ({"save_best": "a1", "rule": "more"}, "rule is 'more'; use 'less', 'greater' or None"),
+    ],
+)
+def test_a_wrong_metric_or_rule_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        CheckpointHook(interval=1, max_keep_ckpts=None, **arguments)
+
+
+def test_leftovers_of_interrupted_saves_are_removed(tmp_path, caplog):
+    runner = tiny.build(tmp_path, "--no-validate")
+    leftover = runner.work_dir / "epoch_7.pth.partial"
+    leftover.write_text("half a file")
+    with caplog.at_level(logging.INFO):
+        runner.call("before_train")
+    assert not leftover.exists()
