@@ -6,7 +6,8 @@ every policy.
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
 from typing import Any
 
 import torch
@@ -31,44 +32,47 @@ def build_optimizer(model: nn.Module, config: dict[str, Any]) -> Optimizer:
     """
     config = dict(config)
     rules = config.pop("paramwise_cfg", None) or {}
-    decay = config.get("weight_decay", 0.0)
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter, module in _trained(model):
-        groups.setdefault(_multipliers(name, module, **rules), []).append(parameter)
-    names = [name for name, _, _ in _trained(model)]
-    for key in rules.get("custom_keys", {}):
-        if not any(key in name for name in names):
+    _check_keys("optimizer.paramwise_cfg", rules, ("custom_keys", "norm_decay_mult", "bias_decay_mult"))
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    for key, rule in rules.get("custom_keys", {}).items():
+        _check_keys(f"optimizer.paramwise_cfg.custom_keys[{key!r}]", rule, ("lr_mult", "decay_mult"))
+        if not any(key in name for name in trained):
             raise ValueError(f"optimizer.paramwise_cfg.custom_keys: no trained parameter's name holds {key!r}")
+
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in trained.items():
+        owner = model.get_submodule(name.rpartition(".")[0])
+        groups.setdefault(_multipliers(name, owner, **rules), []).append(parameter)
     params = [
-        {"params": members, "lr_mult": lr_mult, "weight_decay": decay * decay_mult}
+        {"params": members, "lr_mult": lr_mult, "decay_mult": decay_mult}
         for (lr_mult, decay_mult), members in groups.items()
     ]
-    return OPTIM.build(config, params=params, fused=True)
-
-
-def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, nn.Module]]:
-    """Each parameter that is trained, with its full name and the module that owns it."""
-    for prefix, module in model.named_modules():
-        for name, parameter in module.named_parameters(prefix, recurse=False):
-            if parameter.requires_grad:
-                yield name, parameter, module
+    optimizer = OPTIM.build(config, params=params, fused=True)
+    for group in optimizer.param_groups:
+        group["weight_decay"] *= group["decay_mult"]
+    return optimizer
 
 
 def _multipliers(
     name: str,
-    module: nn.Module,
+    owner: nn.Module,
     custom_keys: dict[str, dict[str, float]] | None = None,
     norm_decay_mult: float = 1.0,
     bias_decay_mult: float = 1.0,
 ) -> tuple[float, float]:
-    """(lr_mult, decay_mult) of one parameter."""
+    """(lr_mult, decay_mult) of the parameter `name`, which belongs to `owner`."""
     fitting = [key for key in custom_keys or {} if key in name]
     if fitting:
         rule = custom_keys[min(fitting, key=lambda key: (-len(key), key))]
         return rule.get("lr_mult", 1.0), rule.get("decay_mult", 1.0)
-    if isinstance(module, (_BatchNorm, nn.GroupNorm, nn.LayerNorm)):
+    if isinstance(owner, (_BatchNorm, nn.GroupNorm, nn.LayerNorm)):
         return 1.0, norm_decay_mult
     return 1.0, bias_decay_mult if name.endswith("bias") else 1.0
+
+
+def _check_keys(where: str, config: dict[str, Any], known: Iterable[str]) -> None:
+    if unknown := config.keys() - set(known):
+        raise ValueError(f"{where} has no {', '.join(sorted(unknown))}; it takes: {', '.join(known)}")
 
 
 def set_lr(optimizer: Optimizer, lr: float, momentum: float | None = None) -> None:
@@ -98,6 +102,7 @@ def build_schedule(
     warm = {key: config.pop(key) for key in list(config) if key.startswith("warmup")}
     unit = steps_per_epoch if by_epoch else 1
     curve = OPTIM.build({"type": policy, **config}, base_lr=base_lr, total=total_steps // unit)
+    _check_keys("lr_config", warm, [key for key in signature(warm_up).parameters if key.startswith("warmup")])
     factor = warm_up(steps_per_epoch=steps_per_epoch, **warm)
     return lambda step: scale * curve(step // unit) * factor(step)
 
@@ -219,6 +224,7 @@ def build_momentum_schedule(config: dict[str, Any] | None, total_steps: int) -> 
     policy = config.pop("policy", None)
     if policy != "OneCycle":
         raise ValueError(f"momentum_config.policy is {policy!r}; only 'OneCycle' exists")
+    _check_keys("momentum_config", config, list(signature(one_cycle_momentum).parameters)[1:])
     return one_cycle_momentum(total_steps, **config)
 
 

@@ -105,6 +105,7 @@ def test_set_lr_sets_the_momentum_of_either_kind():
         ({"policy": "OneCycel"}, "there is no optimizer or schedule 'OneCycel'; did you mean 'OneCycle'"),
         ({"policy": "poly", "powr": 1}, "'poly': got an unexpected keyword argument 'powr'; it takes: .*power"),
         ({"policy": "fixed", "warmup": "slow"}, "lr_config.warmup is 'slow'; use None or one of constant, linear, exp"),
+        ({"policy": "fixed", "warmup_iter": 5}, "lr_config has no warmup_iter; it takes: warmup, warmup_iters"),
         ({"policy": "fixed", "warmup_iters": 5}, "warmup_iters=5 but no warmup"),
         ({"policy": "CosineAnnealing"}, "CosineAnnealing takes min_lr or min_lr_ratio, one of them"),
         ({"policy": "OneCycle", "anneal_strategy": "sin"}, "anneal_strategy is 'sin'; use cos or linear"),
@@ -115,11 +116,40 @@ def test_a_wrong_schedule_is_refused(config, message):
         build_schedule(config, 1e-3, 100, 10)
 
 
-def test_wrong_optimizers_are_refused():
-    rules = {"custom_keys": {"backbon.weight": {}}}
-    with pytest.raises(ValueError, match="no trained parameter's name holds 'backbon.weight'"):
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"custom_keys": {"backbon.weight": {}}}, "no trained parameter's name holds 'backbon.weight'"),
+        (
+            {"custom_keys": {"norm": {"lr_mul": 1}}},
+            "custom_keys\\['norm'\\] has no lr_mul; it takes: lr_mult, decay_mult",
+        ),
+        ({"norm_decay": 0}, "paramwise_cfg has no norm_decay; it takes: custom_keys, norm_decay_mult, bias_decay_mult"),
+    ],
+)
+def test_wrong_parameter_rules_are_refused(rules, message):
+    with pytest.raises(ValueError, match=message):
         build_optimizer(reference_model(), {"type": "SGD", "lr": 1.0, "paramwise_cfg": rules})
+
+
+def test_a_wrong_optimizer_or_momentum_is_refused():
     with pytest.raises(ValueError, match="'AdamW': got an unexpected keyword argument 'momentum'"):
         build_optimizer(reference_model(), {"type": "AdamW", "lr": 1.0, "momentum": 0.9})
     with pytest.raises(ValueError, match="momentum_config.policy is 'cyclic'; only 'OneCycle' exists"):
         build_momentum_schedule({"policy": "cyclic"}, 100)
+    with pytest.raises(ValueError, match="momentum_config has no base; it takes: base_momentum, max_momentum"):
+        build_momentum_schedule({"policy": "OneCycle", "base": 0.8}, 100)
+
+
+def test_weight_decay_defaults_to_that_of_the_optimizer():
+    for name, expected in (("SGD", 0.0), ("AdamW", 0.01)):
+        rules = {"custom_keys": {"norm": {"decay_mult": 0.5}}}
+        groups = build_optimizer(reference_model(), {"type": name, "lr": 1.0, "paramwise_cfg": rules}).param_groups
+        assert [group["weight_decay"] for group in groups] == [expected, 0.5 * expected]
+
+
+def test_a_shared_parameter_is_optimized_once():
+    model = reference_model()
+    model["again"] = model["backbone"]
+    groups = build_optimizer(model, {"type": "SGD", "lr": 1.0}).param_groups
+    assert sum(len(group["params"]) for group in groups) == 6
