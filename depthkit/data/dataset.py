@@ -1,7 +1,8 @@
 """What all datasets have in common: from an index to the tensors of one sample."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,28 +13,20 @@ from depthkit.data.sample import Sample, to_tensors
 Transform = Callable[[Sample, np.random.Generator], Sample]
 
 
-class DepthDataset(Dataset):
-    """Images with depth. A subclass says which there are and how one is loaded.
+@dataclass(kw_only=True, eq=False)
+class DepthDataset(Dataset, ABC):
+    """Images with depth. A subclass, a dataclass too, says which there are and how one is loaded.
 
-    The constructor reads no files: what is missing on disk shows when the length is first asked for.
+    Depth outside [min_depth, max_depth], metres, counts as not measured. `protocol` names how predictions on this set
+    are scored. `seed` is the run's.
+    Making one reads no files: what is missing on disk shows when the length is first asked for.
     """
 
-    def __init__(
-        self,
-        *,
-        pipeline: Sequence[Transform] = (),
-        min_depth: float = 1e-3,
-        max_depth: float,
-        protocol: str | None = None,
-        seed: int = 0,
-    ) -> None:
-        """Depth outside [min_depth, max_depth] metres counts as not measured. `protocol` names how this set is scored.
-        `seed` is the run's."""
-        self.pipeline = pipeline
-        self.min_depth = min_depth
-        self.max_depth = max_depth
-        self.protocol = protocol
-        self.seed = seed
+    pipeline: Sequence[Transform] = ()
+    min_depth: float = 1e-3
+    max_depth: float
+    protocol: str | None = None
+    seed: int = 0
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -51,5 +44,4 @@ class DepthDataset(Dataset):
         for transform in self.pipeline:
             sample = transform(sample, rng)
         measured = (sample.depth >= self.min_depth) & (sample.depth <= self.max_depth)
-        sample.depth = np.where(measured, sample.depth, np.float32(0))
-        return to_tensors(sample, position)
+        return to_tensors(replace(sample, depth=np.where(measured, sample.depth, np.float32(0))), position)

@@ -1,8 +1,9 @@
-"""NYU Depth V2 in the folder and split-file layout of BTS, which the toolbox and most others use."""
+"""NYU Depth V2 on disk, in the layout and with the split files of BTS and the toolbox."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,54 +12,71 @@ from depthkit.data.io import read_depth_png, read_image
 from depthkit.data.sample import Sample
 from depthkit.registry import DATA
 
-# The Kinect's colour camera, from the dataset's toolbox: focal lengths and principal point in pixels of 640 x 480.
-INTRINSICS = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]], np.float32)
+# of the 480 x 640 colour images, from camera_params.m in the dataset's own toolbox
+INTRINSICS = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]])
+
+
+class Entry(NamedTuple):
+    """One line of a split file: two files, and the focal length fx in pixels if the line names one."""
+
+    image: Path
+    depth: Path
+    focal: float | None
 
 
 @DATA.register
+@dataclass(kw_only=True, eq=False)
 class NYUDataset(DepthDataset):
-    """Pairs named by a split file: `image depth focal` a line, relative to `data_root`; 16-bit depth / `depth_scale`.
+    """Indoor images, 480 x 640, with the depth of a Kinect: 16-bit PNGs of metres times `depth_scale`.
 
-    Leading slashes and blank lines do not count, and lines with None for a file are left out.
+    `split` is a text file below `data_root` with a line `image depth [focal]` for each sample, paths below `data_root`
+    too, with or without a leading slash. Samples keep its order; those with a file called None are left out.
     """
 
-    def __init__(self, data_root: str, split: str, depth_scale: float = 1000.0, **keywords: Any) -> None:
-        super().__init__(**keywords)
-        self.data_root = Path(data_root)
-        self.split = self.data_root / split
-        self.depth_scale = depth_scale
-
-    @cached_property
-    def pairs(self) -> list[tuple[Path, Path]]:
-        """(image, depth) of each sample, in the order of the split file. Errors say what is missing, and where."""
-        if not self.split.is_file():
-            raise FileNotFoundError(f"there is no split file {self.split.absolute()}{self.remedy}")
-        pairs = []
-        for number, line in enumerate(self.split.read_text().splitlines(), start=1):
-            names = line.split()
-            if not names or "None" in names[:2]:
-                continue
-            if len(names) < 2:
-                raise ValueError(f"{self.split}, line {number}: {line!r} does not name an image and a depth file")
-            pairs.append((self.data_root / names[0].lstrip("/"), self.data_root / names[1].lstrip("/")))
-        if not pairs:
-            raise ValueError(f"{self.split} names no pair of image and depth")
-        for file in pairs[0]:
-            if not file.is_file():
-                raise FileNotFoundError(f"{self.split} names {file.absolute()}, which is not there{self.remedy}")
-        return pairs
-
-    @property
-    def remedy(self) -> str:
-        return (
-            ".\nNYU Depth V2 is expected in the layout of BTS: the synchronised Kinect frames, with nyu_train.txt and"
-            " nyu_test.txt beside them; data.train.data_root (and val, test) say where.\nFor a rendered stand-in with"
-            f" the same layout: python -m depthkit.synthesize {self.data_root}"
-        )
+    data_root: str
+    split: str
+    depth_scale: float = 1000
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.entries)
 
     def load(self, index: int) -> Sample:
-        image, depth = self.pairs[index]
-        return Sample(read_image(image), read_depth_png(depth, self.depth_scale), str(image), INTRINSICS.copy())
+        image, depth, focal = self.entries[index]
+        intrinsics = INTRINSICS.copy()
+        if focal:
+            intrinsics[:2, :2] *= focal / INTRINSICS[0, 0]
+        return Sample(read_image(image), read_depth_png(depth, self.depth_scale), str(image), intrinsics)
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The pairs of the split. A folder or split that is missing, empty or malformed, or a first pair that is not
+        there, is an error that says what to do."""
+        root, split = Path(self.data_root), Path(self.data_root, self.split)
+        for what, path in (("the dataset", root), ("the split file", split)):
+            if not path.exists():
+                raise FileNotFoundError(self._missing(what, path))
+        lines = enumerate(split.read_text().splitlines(), start=1)
+        entries = [entry for number, line in lines if (entry := parse_line(line, root, f"{split}, line {number}"))]
+        if not entries:
+            raise ValueError(f"{split} lists no image with depth; it needs lines of `image depth [focal]`")
+        for path in entries[0][:2]:
+            if not path.exists():
+                raise FileNotFoundError(self._missing(f"the first pair of {self.split}", path))
+        return entries
+
+    def _missing(self, what: str, path: Path) -> str:
+        return (
+            f"{what} is missing: there is no {path.resolve()}. data_root should be NYU Depth V2 in the sync layout that"
+            f" BTS and the toolbox use, with nyu_train.txt and nyu_test.txt in it; rendered rooms in that layout come"
+            f" from `python -m depthkit.synthesize {self.data_root}`"
+        )
+
+
+def parse_line(line: str, root: Path, place: str) -> Entry | None:
+    """The files that a line of a split names, or None where it names no pair; `place` is for the error."""
+    fields = line.split()
+    if not fields or "None" in fields[:2]:
+        return None
+    try:
+        image, depth = (root / field.lstrip("/") for field in fields[:2])
+        focal, *more = map(float, fields[2:] or ["nan"])

@@ -75,10 +75,10 @@ def render(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarra
     # away from the middle, looking across it: not at a wall close by
     bearing = rng.uniform(0, 2 * np.pi)
     aside = rng.uniform(0.5, 1) * (room[:2] / 2 - 0.4) * (np.cos(bearing), np.sin(bearing))
-    camera = np.array([*(room[:2] / 2 + aside), rng.uniform(0.8, 1.9)])
+    camera = np.array([*(room[:2] / 2 + aside), rng.uniform(1.3, 1.7)])
     yaw = bearing + np.pi + rng.normal(0, 0.35)
-    rotation = camera_rotation(yaw, pitch=rng.uniform(-0.4, 0.05), roll=rng.normal(0, 0.02))
-    intrinsics = camera_intrinsics(rng.uniform(55, 75), height, width)
+    rotation = camera_rotation(yaw, pitch=rng.uniform(-0.3, -0.05), roll=rng.normal(0, 0.02))
+    intrinsics = camera_intrinsics(rng.uniform(62, 68), height, width)
     rays = cast_rays(intrinsics, rotation, height, width)
     things = furnish(rng, room, camera)
 
@@ -132,7 +132,7 @@ def furnish(rng: np.random.Generator, room: np.ndarray, camera: np.ndarray) -> l
         radius = rng.uniform(0.12, 0.45)
         place = rng.uniform((0.5, 0.5, radius), (*(room[:2] - 0.5), 1.5))
         things.append(Sphere(place, radius))
-    return [thing for thing in things if np.linalg.norm((thing.centre - camera)[:2]) > reach(thing) + 0.4]
+    return [thing for thing in things if np.linalg.norm((thing.centre - camera)[:2]) > reach(thing) + 0.8]
 
 
 def reach(thing: Box | Sphere) -> float:
@@ -182,10 +182,10 @@ def meet_sphere(hits: Hits, camera: np.ndarray, rays: np.ndarray, sphere: Sphere
 
 def paint(rng: np.random.Generator, hits: Hits, num_surfaces: int) -> np.ndarray:
     """(N,3) in 0..1: each surface is a mixture of two colours in one of four patterns, of a random scale."""
-    first = rng.uniform(0.1, 0.95, (num_surfaces, 3)).astype(np.float32)
-    second = np.clip(first + rng.normal(0, 0.3, (num_surfaces, 3)), 0.05, 1).astype(np.float32)
+    first = rng.uniform(0.25, 0.9, (num_surfaces, 3)).astype(np.float32)
+    second = np.clip(first + rng.normal(0, 0.15, (num_surfaces, 3)), 0.05, 1).astype(np.float32)
     pattern = rng.integers(0, 4, num_surfaces)[hits.surface]
-    scale = np.exp(rng.uniform(np.log(2), np.log(25), num_surfaces)).astype(np.float32)
+    scale = np.exp(rng.uniform(np.log(5), np.log(15), num_surfaces)).astype(np.float32)
     direction = rng.normal(size=(num_surfaces, 3, 3)).astype(np.float32)
     direction /= np.linalg.norm(direction, axis=2, keepdims=True)
 

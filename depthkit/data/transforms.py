@@ -1,10 +1,12 @@
-"""Transforms of a sample: callables on (sample, rng) that move image, depth and intrinsics together.
+"""Changes to a sample: crops, flips, rotation, colour. The intrinsics move along with the pixels.
 
-Each draws the same number of random values whatever comes out, so that one transform's coin does not change the next
-one's draws. Those that move pixels need image and depth of one size, except Resize, which is for evaluation.
+A transform is called with (sample, rng) and returns a new sample. It draws the same count of numbers from `rng` every
+time, used or not, so its coin does not shift the draws of the transforms after it. Those that move pixels need image
+and depth of one size; where they differ, a ValueError names the file.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -12,52 +14,27 @@ from PIL import Image
 from depthkit.data.sample import Sample
 from depthkit.registry import DATA
 
-
-def crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sample:
-    """The window of `height` x `width` pixels at (top, left) of image and depth."""
-    if sample.image.shape[:2] != sample.depth.shape:
-        raise ValueError(
-            f"{sample.path}: the image has {sample.image.shape[:2]} pixels, its depth {sample.depth.shape}; training"
-            f" transforms need both of one size"
-        )
-    window = np.s_[top : top + height, left : left + width]
-    sample.image, sample.depth = sample.image[window], sample.depth[window]
-    if sample.intrinsics is not None:
-        sample.intrinsics = sample.intrinsics - np.array([[0, 0, left], [0, 0, top], [0, 0, 0]], np.float32)
-    return sample
+NYU_SIZE = (480, 640)  # height and width of the images of NYU Depth V2
 
 
 @DATA.register
 class NYUCrop:
-    """Rows 45:472 and columns 43:608 of a 480 x 640 frame: NYU's images have a white border."""
+    """Cuts away the white frame of NYU's images: rows 45 to 471 and columns 43 to 607 stay, 427 x 565 pixels."""
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        if sample.image.shape[:2] != (480, 640):
-            raise ValueError(f"{sample.path}: NYUCrop is for 480 x 640 frames, not {sample.image.shape[:2]}")
-        return crop(sample, 45, 43, 472 - 45, 608 - 43)
-
-
-@DATA.register
-class RandomCrop:
-    """A window of `size` (height, width) anywhere in the image, which must not be smaller."""
-
-    def __init__(self, size: tuple[int, int]) -> None:
-        self.size = size
-
-    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        room = np.subtract(sample.image.shape[:2], self.size)
-        if (room < 0).any():
-            raise ValueError(f"{sample.path}: no crop of {self.size} fits into the image of {sample.image.shape[:2]}")
-        top, left = rng.integers(room + 1)
-        return crop(sample, top, left, *self.size)
+        size = _common_size(sample)
+        if size != NYU_SIZE:
+            raise ValueError(f"NYUCrop is for images of 480 x 640 pixels (rows x columns), {sample.path} has {_x(size)}")
+        return _crop(sample, top=45, left=43, size=(427, 565))
 
 
 @DATA.register
 class RandomRotate:
-    """Turns the image clockwise by up to +-`degree` about its middle, with probability `prob`.
+    """Turns the image around its centre by an angle drawn from -degree to degree; positive is clockwise.
 
-    The image is sampled bilinearly and black outside, depth by the nearest pixel and not measured outside. Intrinsics
-    stay: they describe no roll of the camera, and its axis stays nearly in the middle.
+    The image is interpolated, depth takes the nearest value; what comes from outside is black and not measured.
+    The camera counts as rolled with its image, which leaves every depth as it is. Intrinsics of square pixels stay of
+    that form; where fx and fy differ, they get the small skew that the turned pixel grid has.
     """
 
     def __init__(self, prob: float, degree: float) -> None:
@@ -65,51 +42,68 @@ class RandomRotate:
         self.degree = degree
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        coin, angle = rng.random(), np.radians(rng.uniform(-self.degree, self.degree))
-        if coin < self.prob:
-            sample.image = np.asarray(rotate(Image.fromarray(sample.image), angle, Image.Resampling.BILINEAR))
-            sample.depth = np.asarray(rotate(Image.fromarray(sample.depth), angle, Image.Resampling.NEAREST))
-        return sample
-
-
-def rotate(picture: Image.Image, angle: float, resampling: Image.Resampling) -> Image.Image:
-    """Clockwise by `angle` radians about the middle, in the same frame, 0 where nothing was."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    x, y = picture.width / 2, picture.height / 2  # pillow counts from pixel corners, so this is (w - 1) / 2 of centres
-    # for each pixel of the result, where it comes from
-    matrix = (cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y)
-    return picture.transform(picture.size, Image.Transform.AFFINE, matrix, resampling)
+        rotate, angle = rng.random() < self.prob, np.deg2rad(rng.uniform(-self.degree, self.degree))
+        height, width = _common_size(sample)
+        if not rotate:
+            return sample
+        # clockwise as seen: y points down
+        roll = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        # pillow wants output -> input, and puts the centre of the first pixel at (0.5, 0.5)
+        back = (_shift(width / 2, height / 2) @ roll.T @ _shift(-width / 2, -height / 2))[:2].ravel().tolist()
+        size, affine = (width, height), Image.Transform.AFFINE
+        image = Image.fromarray(sample.image).transform(size, affine, back, Image.Resampling.BILINEAR)
+        depth = Image.fromarray(sample.depth).transform(size, affine, back, Image.Resampling.NEAREST)
+        x, y = (width - 1) / 2, (height - 1) / 2
+        return _moved(sample, np.asarray(image), np.asarray(depth), _shift(x, y) @ roll @ _shift(-x, -y), camera=roll)
 
 
 @DATA.register
 class RandomFlip:
-    """Mirrors left and right with probability `prob`."""
+    """Mirrors the scene, left to right."""
 
     def __init__(self, prob: float) -> None:
         self.prob = prob
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        if rng.random() < self.prob:
-            sample.image, sample.depth = sample.image[:, ::-1], sample.depth[:, ::-1]
-            if sample.intrinsics is not None:
-                sample.intrinsics = sample.intrinsics.copy()
-                sample.intrinsics[0, 2] = sample.image.shape[1] - 1 - sample.intrinsics[0, 2]
-        return sample
+        flip = rng.random() < self.prob
+        _, width = _common_size(sample)
+        if not flip:
+            return sample
+        mirror = np.diag([-1.0, 1.0, 1.0])
+        return _moved(sample, sample.image[:, ::-1], sample.depth[:, ::-1], _shift(width - 1, 0) @ mirror, mirror)
+
+
+@DATA.register
+class RandomCrop:
+    """Cuts out a window of `crop_size` = (height, width), anywhere in the image; a smaller image is an error."""
+
+    def __init__(self, crop_size: Sequence[int]) -> None:
+        self.crop_size = tuple(crop_size)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        down, right = rng.random(2)
+        size = _common_size(sample)
+        spare = (size[0] - self.crop_size[0], size[1] - self.crop_size[1])
+        if min(spare) < 0:
+            raise ValueError(
+                f"RandomCrop: crop_size {_x(self.crop_size)} is larger than {sample.path}, {_x(size)} (rows x columns)"
+            )
+        return _crop(sample, int(down * (spare[0] + 1)), int(right * (spare[1] + 1)), self.crop_size)
 
 
 @DATA.register
 class ColorAug:
-    """image ** gamma * brightness * color with probability `prob`, each drawn from its range, `color` for each channel.
+    """image ** gamma * brightness * colour, on values 0 to 255, with a colour factor for each channel.
 
-    The power is taken on the 0..255 scale, as in the toolbox.
+    Each factor is drawn from its range; results are rounded and cut at 255.
     """
 
     def __init__(
         self,
         prob: float,
-        gamma_range: Sequence[float] = (0.9, 1.1),
-        brightness_range: Sequence[float] = (0.75, 1.25),
-        color_range: Sequence[float] = (0.9, 1.1),
+        gamma_range: Sequence[float],
+        brightness_range: Sequence[float],
+        color_range: Sequence[float],
     ) -> None:
         self.prob = prob
         self.gamma_range = gamma_range
@@ -117,30 +111,67 @@ class ColorAug:
         self.color_range = color_range
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        coin = rng.random()
+        change = rng.random() < self.prob
         gamma, brightness = rng.uniform(*self.gamma_range), rng.uniform(*self.brightness_range)
-        color = rng.uniform(*self.color_range, size=3)
-        if coin < self.prob:
-            values = np.arange(256.0)[:, None] ** gamma * brightness * color
-            table = np.clip(values, 0, 255).round().astype(np.uint8)  # (256, 3)
-            sample.image = np.stack([table[:, c][sample.image[..., c]] for c in range(3)], axis=-1)
-        return sample
+        colour = rng.uniform(*self.color_range, size=(3, 1))
+        if not change:
+            return sample
+        # the 256 values of each channel are all there is to compute
+        table = np.rint(np.arange(256) ** gamma * brightness * colour).clip(0, 255).astype(np.uint8)
+        channels = [table[channel][sample.image[..., channel]] for channel in range(3)]
+        return replace(sample, image=np.stack(channels, axis=-1))
 
 
 @DATA.register
 class Resize:
-    """The image alone at `size` (height, width); depth keeps its own, at which predictions are compared."""
+    """Resizes the image alone to `size` = (height, width): depth, which is what a prediction is held against, keeps
+    its own."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        self.size = size
+    def __init__(self, size: Sequence[int]) -> None:
+        self.size = tuple(size)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        height, width = self.size
-        scale = np.array([width / sample.image.shape[1], height / sample.image.shape[0]], np.float32)
-        sample.image = np.asarray(Image.fromarray(sample.image).resize((width, height), Image.Resampling.BILINEAR))
-        if sample.intrinsics is not None:
-            sample.intrinsics = sample.intrinsics.copy()
-            # pixel centres are integers: the image's corner is at -1/2
-            sample.intrinsics[:2, 2] = (sample.intrinsics[:2, 2] + 0.5) * scale - 0.5
-            sample.intrinsics[[0, 1], [0, 1]] *= scale
-        return sample
+        (height, width), (old_height, old_width) = self.size, sample.image.shape[:2]
+        image = Image.fromarray(sample.image).resize((width, height), Image.Resampling.BILINEAR)
+        # the corner of the image stays where it is, half a pixel before the centre of the first pixel
+        scale = np.diag([width / old_width, height / old_height, 1.0])
+        return _moved(sample, np.asarray(image), sample.depth, _shift(-0.5, -0.5) @ scale @ _shift(0.5, 0.5))
+
+
+def _common_size(sample: Sample) -> tuple[int, int]:
+    """Height and width of both image and depth."""
+    if sample.image.shape[:2] != sample.depth.shape:
+        raise ValueError(
+            f"{sample.path}: the image has {_x(sample.image.shape[:2])} pixels, its depth {_x(sample.depth.shape)}; a"
+            f" transform that moves pixels needs them equal"
+        )
+    return sample.depth.shape
+
+
+def _x(size: Sequence[int]) -> str:
+    return " x ".join(map(str, size))
+
+
+def _shift(x: float, y: float) -> np.ndarray:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def _crop(sample: Sample, top: int, left: int, size: tuple[int, int]) -> Sample:
+    window = slice(top, top + size[0]), slice(left, left + size[1])
+    return _moved(sample, sample.image[window], sample.depth[window], _shift(-left, -top))
+
+
+def _moved(
+    sample: Sample, image: np.ndarray, depth: np.ndarray, pixels: np.ndarray, camera: np.ndarray | None = None
+) -> Sample:
+    """The sample with new pixels and the intrinsics that belong to them.
+
+    `pixels` (3, 3) takes homogeneous pixel coordinates from old to new. `camera` (3, 3), orthogonal, takes points of
+    the scene from the old camera's frame to the new one's; None leaves them.
+    """
+    intrinsics = sample.intrinsics
+    if intrinsics is not None:
+        # new pixel = pixels K point = (pixels K camera^-1) (camera point)
+        intrinsics = pixels @ intrinsics @ (np.eye(3) if camera is None else camera.T)
+        intrinsics = intrinsics.astype(np.float32)
+    return replace(sample, image=image, depth=depth, intrinsics=intrinsics)

@@ -8,7 +8,7 @@ data = dict(
     train=dict(
         num_images=2000,
         scene_seed=0,
-        pipeline=[dict(type="RandomFlip", prob=0.5), dict(type="ColorAug", prob=0.5)],
+        pipeline=[dict(type="RandomFlip", prob=0.5)],
         **_rooms,
     ),
     val=dict(num_images=100, scene_seed=1, protocol="full", **_rooms),

@@ -1,0 +1,53 @@
+"""How the reference numbers in tests/data were made: weights that follow from their names, inputs from a seed.
+
+A model whose weights, under the toolbox's names, are those of `weight` must give the toolbox's outputs on `inputs`.
+"""
+
+import zlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+EMBEDDINGS = ("embed.weight", "level_embed", "_table", "pos_embed", "cls_token", "query_feat", "positional_encodings")
+
+
+def weight(name: str, shape: list[int]) -> Tensor:
+    """The value of one entry of the toolbox's state dict."""
+    if name.endswith(("num_batches_tracked", "relative_position_index")):
+        return torch.zeros(shape, dtype=torch.int64)
+    rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
+    last = name.split(".")[-1]
+    if last == "running_var":
+        value = 0.5 + rng.uniform(0, 1, shape)
+    elif last == "running_mean":
+        value = 0.1 * rng.standard_normal(shape)
+    elif name.endswith("conv_depth.bias"):
+        value = 2.0 + 0.05 * rng.standard_normal(shape)
+    elif any(part in name for part in EMBEDDINGS) and "patch_embed" not in name:
+        value = 0.2 * rng.standard_normal(shape)
+    elif len(shape) >= 2:
+        value = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    elif last == "weight":
+        value = 0.8 + 0.4 * rng.uniform(0, 1, shape)
+    else:
+        value = 0.05 * rng.standard_normal(shape)
+    return torch.from_numpy(np.asarray(value, dtype=np.float32)).reshape(shape)
+
+
+def inputs(batch: int, height: int, width: int, max_depth: float, seed: int) -> tuple[Tensor, Tensor]:
+    """(normalised image (B,3,H,W), depth (B,1,H,W) in metres, about 30 % of it 0)."""
+    rng = np.random.RandomState(seed)
+    image = rng.standard_normal((batch, 3, height, width)).astype(np.float32)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    base = 0.1 + 0.8 * (0.5 + 0.25 * np.sin(x / width * 9) + 0.25 * np.cos(y / height * 7))
+    depth = np.stack([base * (0.6 + 0.4 * rng.uniform()) * max_depth for _ in range(batch)])[:, None]
+    depth = depth.astype(np.float32)
+    depth[rng.uniform(size=depth.shape) < 0.3] = 0
+    return torch.from_numpy(image), torch.from_numpy(depth)
+
+
+def excerpt(value: Tensor, count: int = 40) -> Tensor:
+    """`count` of the numbers in `value`, evenly spread."""
+    flat = value.detach().flatten()
+    return flat[torch.linspace(0, len(flat) - 1, count).long()].clone()

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import pytest
+import torch
+from ranks import run_ranks
+
+from depthkit import distributed
+from depthkit.models.losses import Criterion, SigLoss
+
+# Values and gradients of the toolbox's SigLoss on one pair of depth maps.
+REFERENCE = torch.load(Path(__file__).parent / "data" / "sigloss.pt", weights_only=True)
+
+
+def loss_and_gradient(prediction, target, step=0, **keywords):
+    prediction = prediction.clone().requires_grad_()
+    loss = SigLoss(**keywords)({"depth": prediction}, {"depth": target}, step)
+    loss.backward()
+    return loss.item(), prediction.grad
+
+
+@pytest.mark.parametrize(("case", "keywords"), [("default", {}), ("w10", {"loss_weight": 10.0}), ("max_depth5", {})])
+def test_values_and_gradients_meet_the_toolbox(case, keywords):
+    target = REFERENCE["target"]
+    if case == "max_depth5":
+        target = target.where(target <= 5, 0)  # here the dataset, not the loss, says what is too far
+    value, gradient = loss_and_gradient(REFERENCE["prediction"], target, **keywords)
+    assert value == pytest.approx(REFERENCE[case]["value"], rel=1e-5)
+    torch.testing.assert_close(gradient, REFERENCE[case]["gradient"], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_warm_up_meets_the_toolbox(step):
+    # a sequence of five steps, three of them warm-up, each prediction 10 cm farther than the last
+    value, _ = loss_and_gradient(REFERENCE["prediction"] + 0.1 * step, REFERENCE["target"], step, warm_up_steps=3)
+    assert value == pytest.approx(REFERENCE["warm_up"][step], rel=1e-4)
+
+
+def test_by_hand():
+    prediction = torch.tensor([[[[1.0, 2.0, 4.0]]]]) - 1e-3
+    target = torch.tensor([[[[1.0, 1.0, 0.0]]]]) - torch.tensor([1e-3, 1e-3, 0.0])
+    # g = 0 and log 2; unbiased variance log(2)^2 / 2, mean log(2) / 2
+    log2 = torch.tensor(2.0).log().item()
+    value, gradient = loss_and_gradient(prediction, target)
+    assert value == pytest.approx((log2**2 / 2 + 0.15 * log2**2 / 4) ** 0.5, rel=1e-5)
+    assert gradient[0, 0, 0, 2] == 0
+
+
+@pytest.mark.parametrize("num_valid", [0, 1])
+@pytest.mark.parametrize("warm_up_steps", [0, 9])
+def test_too_few_valid_pixels_give_zero_and_no_gradient(num_valid, warm_up_steps):
+    target = torch.zeros(2, 1, 4, 4)
+    target.view(-1)[:num_valid] = 3.0
+    value, gradient = loss_and_gradient(torch.rand(2, 1, 4, 4) + 1, target, warm_up_steps=warm_up_steps)
+    assert value == 0
+    assert (gradient == 0).all()
+
+
+def test_a_perfect_prediction_has_a_finite_gradient():
+    target = torch.rand(2, 1, 4, 4) + 1
+    value, gradient = loss_and_gradient(target, target)
+    assert value < 1e-5
+    assert gradient.isfinite().all()
+
+
+def test_a_prediction_of_half_precision_and_another_size():
+    target = torch.full((1, 1, 8, 8), 2.0)
+    value, _ = loss_and_gradient(torch.full((1, 1, 4, 4), 4.0, dtype=torch.bfloat16), target)
+    assert value == pytest.approx(0.15**0.5 * torch.tensor(4.001 / 2.001).log().item(), rel=1e-4)
+
+
+def test_criterion_names_and_weighs():
+    criterion = Criterion({"loss_depth": SigLoss(2.0), "loss_other": SigLoss(1.0)})
+    losses = criterion({"depth": REFERENCE["prediction"]}, {"depth": REFERENCE["target"]}, 0)
+    assert list(losses) == ["loss_depth", "loss_other"]
+    assert losses["loss_depth"].item() == pytest.approx(2 * losses["loss_other"].item())
+    with pytest.raises(ValueError, match="criterion is empty"):
+        Criterion({})
+
+
+def rank_pooled(_):
+    """The gradient that each rank's images get, averaged over ranks as data parallelism does to weights."""
+    shares = [slice(0, 1), slice(1, 2)]
+    share = shares[distributed.rank()]
+    value, gradient = loss_and_gradient(REFERENCE["prediction"][share], REFERENCE["target"][share])
+    empty, _ = loss_and_gradient(REFERENCE["prediction"][share], REFERENCE["target"][share] * (1 - distributed.rank()))
+    return {"value": value, "gradient": gradient / 2, "one rank empty": empty}
+
+
+def test_statistics_are_pooled_over_ranks(tmp_path):
+    first, second = run_ranks(2, __file__, tmp_path)["pooled"]
+    assert first["value"] == second["value"] == pytest.approx(REFERENCE["default"]["value"], rel=1e-6)
+    gradient = torch.cat([first["gradient"], second["gradient"]])
+    torch.testing.assert_close(gradient, REFERENCE["default"]["gradient"], rtol=1e-4, atol=1e-7)
+    alone, _ = loss_and_gradient(REFERENCE["prediction"][:1], REFERENCE["target"][:1])
+    assert first["one rank empty"] == second["one rank empty"] == pytest.approx(alone, rel=1e-6)
