@@ -1,5 +1,6 @@
 """NYU Depth V2 on disk, in the layout and with the split files of BTS and the toolbox."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from depthkit.data.sample import Sample
 from depthkit.registry import DATA
 
 # of the 480 x 640 colour images, from camera_params.m in the dataset's own toolbox
-INTRINSICS = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]])
+INTRINSICS = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]], np.float32)
 
 
 class Entry(NamedTuple):
@@ -74,9 +75,12 @@ class NYUDataset(DepthDataset):
 
 def parse_line(line: str, root: Path, place: str) -> Entry | None:
     """The files that a line of a split names, or None where it names no pair; `place` is for the error."""
-    fields = line.split()
-    if not fields or "None" in fields[:2]:
+    if not line.strip():
         return None
-    try:
-        image, depth = (root / field.lstrip("/") for field in fields[:2])
-        focal, *more = map(float, fields[2:] or ["nan"])
+    found = LINE.fullmatch(line)
+    if not found:
+        raise ValueError(f"{place}: {line!r} is not of the form `image depth [focal]`")
+    image, depth, focal = found.groups()
+    if "None" in (image, depth):
+        return None
+    return Entry(root / image, root / depth, float(focal) if focal else None)

@@ -15,15 +15,14 @@ from depthkit.registry import DATA
 
 
 @DATA.register
+@dataclass(kw_only=True, eq=False)
 class SyntheticDataset(DepthDataset):
-    """`num_images` rooms, each fixed by (scene_seed, index): another scene_seed gives other rooms."""
+    """`num_images` rooms of `height` x `width` pixels, each fixed by (scene_seed, index)."""
 
-    def __init__(self, num_images: int, height: int, width: int, scene_seed: int, **keywords: Any) -> None:
-        super().__init__(**keywords)
-        self.num_images = num_images
-        self.height = height
-        self.width = width
-        self.scene_seed = scene_seed
+    num_images: int
+    height: int
+    width: int
+    scene_seed: int
 
     def __len__(self) -> int:
         return self.num_images

@@ -24,7 +24,9 @@ class NYUCrop:
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         size = _common_size(sample)
         if size != NYU_SIZE:
-            raise ValueError(f"NYUCrop is for images of 480 x 640 pixels (rows x columns), {sample.path} has {_x(size)}")
+            raise ValueError(
+                f"NYUCrop is for images of 480 x 640 pixels (rows x columns), {sample.path} has {_x(size)}"
+            )
         return _crop(sample, top=45, left=43, size=(427, 565))
 
 
