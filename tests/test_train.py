@@ -1,0 +1,176 @@
+"""The training command as users run it: its options, its errors, and what it leaves behind."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+
+from depthkit import checkpoint
+from depthkit.config import load_config
+from depthkit.train import parse_args, read_config
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def run(*command, folder=ROOT, **variables):
+    environment = ENVIRONMENT | variables
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def depthkit_train(*arguments, **keywords):
+    return run(sys.executable, "-m", "depthkit.train", *arguments, **keywords)
+
+
+QUICK = ["data.samples_per_gpu=2", "data.workers_per_gpu=0", "data.train.num_images=4", "data.val.num_images=2"]
+QUICK += ["data.train.height=32", "data.train.width=48", "data.val.height=32", "data.val.width=48"]
+QUICK += ["runner.max_epochs=1", "log_config.interval=1", "custom_hooks.0.num_images=2"]
+
+
+@pytest.mark.parametrize("module", ["train", "infer", "synthesize"])
+def test_help_and_mistakes_do_not_import_torch(module):
+    for arguments, code, words in ((["--help"], 0, "usage: python -m depthkit."), (["x", "--hlep"], 2, "error")):
+        script = f"import runpy, sys\nsys.argv = ['x', *{arguments}]\n"
+        script += f"try: runpy.run_module('depthkit.{module}', run_name='__main__')\n"
+        script += "finally: print('torch' in sys.modules)"
+        done = run(sys.executable, "-c", script)
+        assert done.returncode == code
+        assert words in done.stdout + done.stderr
+        assert done.stdout.endswith("False\n")
+
+
+def test_the_quickstart_runs_from_another_folder(tmp_path):
+    config = str(ROOT / "configs" / "quickstart.py")
+    done = depthkit_train(config, "--cfg-options", *QUICK, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    work_dir = tmp_path / "work_dirs" / "quickstart"
+    (log,) = work_dir.glob("*.log")
+    text = log.read_text()
+    for words in ("torch 2", "Seed ", "12.31 M parameters", "Epoch [1][2/2]", "the best constant depth map has"):
+        assert words in text
+    assert "\r" not in done.stdout + done.stderr  # no progress bar in a file
+    assert load_config(work_dir / "quickstart.py").runner.max_epochs == 1
+    names = {path.name for path in work_dir.iterdir()}
+    assert {"epoch_1.pth", "latest.pth", "best_abs_rel_epoch_1.pth", "tf_logs", f"{log.name}.json"} <= names
+
+    again = depthkit_train(config, "--cfg-options", *QUICK, folder=tmp_path)
+    assert again.returncode == 1
+    assert (
+        "holds checkpoints of an earlier run, such as epoch_1.pth: go on from them with --resume-from auto"
+        in again.stderr
+    )
+
+
+def test_options_override_the_config(tmp_path):
+    config = tiny.write_config(tmp_path)
+    arguments = ["--work-dir", "w", "--load-from", "l.pth", "--resume-from", "auto", "--seed", "7"]
+    read = read_config(parse_args([str(config), *arguments, "--cfg-options", "seed=1", "optimizer.lr=2.0"]))
+    assert (read.work_dir, read.load_from, read.resume_from, read.seed) == ("w", "l.pth", "auto", 7)
+    assert read.optimizer.lr == 2.0
+
+
+def test_a_drawn_seed_is_logged_and_kept(tmp_path):
+    first, second = (tiny.build(tmp_path / name, "--no-validate", "--cfg-options", "seed=None") for name in "ab")
+    assert first.seed != second.seed
+    first.train()
+    resumed = tiny.build(tmp_path / "a", "--no-validate", "--resume-from", "auto", "--cfg-options", "seed=None")
+    assert resumed.seed == first.seed
+    assert resumed.loader.dataset.seed == first.seed
+    (log, *_) = sorted((tmp_path / "a" / "run").glob("*.log"))
+    assert f"Seed {first.seed}" in log.read_text()
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path):
+    first, second = (tiny.train(tmp_path / name, "--no-validate") for name in "ab")
+    third = tiny.train(tmp_path / "c", "--no-validate", "--seed", "4")
+    weights = [runner.model.state_dict()["depth.0.weight"] for runner in (first, second, third)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_load_from_takes_the_weights_alone(tmp_path):
+    trained = tiny.train(tmp_path / "trained", "--no-validate")
+    file = str(trained.work_dir / "latest.pth")
+    loaded = tiny.build(tmp_path / "fresh", "--load-from", file)
+    assert (loaded.epoch, loaded.step) == (0, 0)
+    expected = trained.model.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in loaded.model.state_dict().items())
+
+
+def test_resume_auto_without_a_checkpoint_starts_afresh(tmp_path):
+    runner = tiny.build(tmp_path, "--resume-from", "auto")
+    assert runner.step == 0
+    (log,) = runner.work_dir.glob("*.log")
+    assert "There is no checkpoint in" in log.read_text()
+
+
+def test_no_validate_evaluates_nothing(tmp_path):
+    runner = tiny.train(tmp_path, "--no-validate")
+    assert runner.evaluate is None
+    (log,) = runner.work_dir.glob("*.log.json")
+    assert {json.loads(line)["mode"] for line in log.read_text().splitlines()[1:]} == {"train"}
+
+
+def test_auto_scale_lr_is_linear_in_the_batch(tmp_path):
+    plain = tiny.build(tmp_path / "a", "--no-validate")
+    scaled = tiny.build(tmp_path / "b", "--no-validate", "--auto-scale-lr", "--cfg-options", "base_batch_size=8")
+    assert scaled.schedule(3) == pytest.approx(plain.schedule(3) * 2 / 8)
+
+
+def test_deterministic_works_without_a_seed(tmp_path):
+    try:
+        tiny.build(tmp_path, "--no-validate", "--deterministic", "--cfg-options", "seed=None")
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.benchmark
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.deterministic = False
+
+
+def test_checkpoints_hold_plain_types(tmp_path):
+    runner = tiny.train(tmp_path)
+    state = checkpoint.load(runner.work_dir / "latest.pth")
+    assert set(state) == {"state_dict", "optimizer", "runner", "meta"}
+    assert state["runner"]["seed"] == 3
+
+
+WRONG = {
+    "type name": ("model.type=TinyModle", "there is no model 'TinyModle'; did you mean 'TinyModel'"),
+    "key": ("model.dropuot=1", "there is no key 'dropuot' in 'model'; did you mean 'dropout'"),
+    "override": ("model.dropout", "the override 'model.dropout' has no '='; write it as a.b=value"),
+    "criterion": ("criterion.loss_depth.type=Sig", "there is no model 'Sig'; did you mean 'SigLoss'"),
+    "optimizer": ("optimizer.type=AdmaW", "there is no optimizer or schedule 'AdmaW'; did you mean 'AdamW'"),
+    "policy": ("lr_config.policy=OneCycel", "there is no optimizer or schedule 'OneCycel'"),
+    "protocol": ("data.val.protocol=ful", "there is no evaluation protocol 'ful'; did you mean 'full'"),
+    "metric": ("evaluation.save_best=abs", "evaluation.save_best is 'abs'"),
+    "hook": ("log_config.hooks.0.type=TextHook", "there is no hook 'TextHook'"),
+    "dataset": ("data.train.type=Syntetic", "there is no dataset or transform 'Syntetic'"),
+    "batch": ("data.samples_per_gpu=100", "25 training samples do not fill one batch of 1 x 100"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_each_mistake_gives_one_clear_error(tmp_path, case):
+    option, message = WRONG[case]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        tiny.build(tmp_path, "--cfg-options", option)
+
+
+def test_a_missing_dataset_says_where_and_what_to_do(tmp_path):
+    options = ["pretrained=None", "data.train.data_root=absent", "data.workers_per_gpu=0"]
+    config = str(ROOT / "configs" / "swin_nyu.py")
+    done = depthkit_train(config, "--work-dir", "w", "--cfg-options", *options, folder=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert str(tmp_path / "absent") in done.stderr
+    assert "python -m depthkit.synthesize absent" in done.stderr
