@@ -3,33 +3,41 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+# pillow's words for damage; a changed byte can also ask for an absurd size
+DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def _open(path: str | Path) -> Image.Image:
     """The decoded image; a file that is missing, damaged or no image is an error that names it."""
     try:
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            image.load()
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:  # pillow's words for damage
+    except DAMAGE as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     return image
 
 
+def _is_8_bit(image: Image.Image) -> bool:
+    return not image.mode.startswith(("I", "F"))  # pillow's modes of 16 and 32 bits
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """uint8 (H, W, 3), RGB."""
-    return np.asarray(_open(path).convert("RGB"))
+    image = _open(path)
+    if not _is_8_bit(image):
+        raise ValueError(f"{path} has more than 8 bits (mode {image.mode}), as depth has; an image is needed here")
+    return np.asarray(image.convert("RGB"))
 
 
 def read_depth_png(path: str | Path, scale: float) -> np.ndarray:
     """float32 (H, W), metres: the file's 16-bit numbers divided by `scale`, so 0 stays 0, not measured."""
     image = _open(path)
-    if not (image.mode.startswith("I") or image.mode == "F"):
-        raise ValueError(
-            f"{path} is of pillow's mode {image.mode!r}, 8 bits a channel; depth needs a 16-bit grey image"
-        )
+    if _is_8_bit(image):
+        raise ValueError(f"{path} has 8 bits a channel (mode {image.mode}); depth needs a 16-bit grey image")
     return np.asarray(image).astype(np.float32) / np.float32(scale)
 
 
