@@ -15,6 +15,8 @@ from depthkit.registry import DATA
 
 # of the 480 x 640 colour images, from camera_params.m in the dataset's own toolbox
 INTRINSICS = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]], np.float32)
+# image, depth and perhaps a focal length; slashes that a path starts with are no part of it
+LINE = re.compile(r"\s*/*(\S+)\s+/*(\S+)(?:\s+(\d+\.?\d*))?\s*")
 
 
 class Entry(NamedTuple):
