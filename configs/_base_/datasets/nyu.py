@@ -5,7 +5,7 @@ _test = dict(split="nyu_test.txt", pipeline=[], protocol="nyu_eigen", **_nyu)
 
 data = dict(
     samples_per_gpu=8,
-    workers_per_gpu=2,
+    workers_per_gpu=4,
     train=dict(
         split="nyu_train.txt",
         pipeline=[

@@ -1,26 +1,16 @@
-"""Rooms rendered while training: nothing on disk, nothing to download."""
+"""Rendered rooms: no files; validation and test are rooms of other seeds than training."""
 
-_rooms = dict(type="SyntheticDataset", height=96, width=128, min_depth=1e-3, max_depth=10)
-_unseen = dict(num_images=200, scene_seed=1, pipeline=[], protocol="full", **_rooms)
+_rooms = dict(type="SyntheticDataset", height=96, width=128, max_depth=12)
 
 data = dict(
     samples_per_gpu=8,
     workers_per_gpu=2,
     train=dict(
-        num_images=1600,
+        num_images=2000,
         scene_seed=0,
-        pipeline=[
-            dict(type="RandomFlip", prob=0.5),
-            dict(
-                type="ColorAug",
-                prob=0.5,
-                gamma_range=(0.9, 1.1),
-                brightness_range=(0.75, 1.25),
-                color_range=(0.9, 1.1),
-            ),
-        ],
+        pipeline=[dict(type="RandomFlip", prob=0.5)],
         **_rooms,
     ),
-    val=_unseen,
-    test=_unseen,
+    val=dict(num_images=100, scene_seed=1, protocol="full", **_rooms),
+    test=dict(num_images=200, scene_seed=2, protocol="full", **_rooms),
 )
