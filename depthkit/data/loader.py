@@ -66,8 +66,9 @@ class EvalSampler(Sampler):
         return ((index, index) for index in self.indices)
 
 
-def sizes(item: Batch) -> tuple[torch.Size, torch.Size]:
-    return item["image"].shape, item["depth"].shape
+def sizes(item: Batch) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Height and width of the image and of the depth."""
+    return tuple(item["image"].shape[-2:]), tuple(item["depth"].shape[-2:])
 
 
 def collate(items: list[Batch]) -> Batch:
@@ -76,7 +77,7 @@ def collate(items: list[Batch]) -> Batch:
         if sizes(item) != sizes(items[0]):
             raise ValueError(
                 f"one batch, two sizes: {items[0]['path']} has image and depth of {sizes(items[0])}, {item['path']} of"
-                f" {sizes(item)}; end the training pipeline with a RandomCrop or a Resize"
+                f" {sizes(item)}; put a RandomCrop into the training pipeline"
             )
     return default_collate(items)
 

@@ -118,10 +118,9 @@ class ColorAug:
         colour = rng.uniform(*self.color_range, size=(3, 1))
         if not change:
             return sample
-        # the 256 values of each channel are all there is to compute
-        table = np.rint(np.arange(256) ** gamma * brightness * colour).clip(0, 255).astype(np.uint8)
-        channels = [table[channel][sample.image[..., channel]] for channel in range(3)]
-        return replace(sample, image=np.stack(channels, axis=-1))
+        # each of the 256 values once, for each channel
+        table = np.rint(np.arange(256) ** gamma * brightness * colour).clip(0, 255).astype(int)
+        return replace(sample, image=np.asarray(Image.fromarray(sample.image).point(table.ravel().tolist())))
 
 
 @DATA.register
