@@ -19,7 +19,7 @@ optimizer = dict(type="AdamW", lr=5e-4, weight_decay=0.01)
 optimizer_config = dict(grad_clip=dict(max_norm=5))
 lr_config = dict(policy="OneCycle", max_lr=5e-4, div_factor=5, final_div_factor=100)
 
-runner = dict(max_epochs=4)
+runner = dict(max_epochs=5)
 checkpoint_config = dict(interval=1, max_keep_ckpts=2)
 evaluation = dict(interval=1, save_best="abs_rel")
 log_config = dict(interval=25)

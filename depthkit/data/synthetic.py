@@ -74,10 +74,10 @@ def render(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarra
     # away from the middle, looking across it: not at a wall close by
     bearing = rng.uniform(0, 2 * np.pi)
     aside = rng.uniform(0.5, 1) * (room[:2] / 2 - 0.4) * (np.cos(bearing), np.sin(bearing))
-    camera = np.array([*(room[:2] / 2 + aside), rng.uniform(1.3, 1.7)])
+    camera = np.array([*(room[:2] / 2 + aside), rng.uniform(1.4, 1.6)])
     yaw = bearing + np.pi + rng.normal(0, 0.35)
-    rotation = camera_rotation(yaw, pitch=rng.uniform(-0.3, -0.05), roll=rng.normal(0, 0.02))
-    intrinsics = camera_intrinsics(rng.uniform(62, 68), height, width)
+    rotation = camera_rotation(yaw, pitch=rng.uniform(-0.25, -0.1), roll=rng.normal(0, 0.01))
+    intrinsics = camera_intrinsics(rng.uniform(64, 66), height, width)
     rays = cast_rays(intrinsics, rotation, height, width)
     things = furnish(rng, room, camera)
 
@@ -123,14 +123,14 @@ def cast_rays(intrinsics: np.ndarray, rotation: np.ndarray, height: int, width: 
 def furnish(rng: np.random.Generator, room: np.ndarray, camera: np.ndarray) -> list[Box | Sphere]:
     """Boxes and spheres on the floor, none of them around the camera."""
     things: list[Box | Sphere] = []
-    for _ in range(rng.integers(4, 9)):
+    for _ in range(rng.integers(3, 7)):
         half = rng.uniform((0.15, 0.15, 0.1), (0.7, 0.7, 0.9))
         place = rng.uniform((0.3, 0.3), room[:2] - 0.3)
         things.append(Box(np.array([*place, half[2]]), half, rng.uniform(0, np.pi)))
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(1, 3)):
         radius = rng.uniform(0.12, 0.45)
-        place = rng.uniform((0.5, 0.5, radius), (*(room[:2] - 0.5), 1.5))
-        things.append(Sphere(place, radius))
+        place = rng.uniform((0.5, 0.5), room[:2] - 0.5)
+        things.append(Sphere(np.array([*place, radius]), radius))
     return [thing for thing in things if np.linalg.norm((thing.centre - camera)[:2]) > reach(thing) + 0.8]
 
 
@@ -181,8 +181,12 @@ def meet_sphere(hits: Hits, camera: np.ndarray, rays: np.ndarray, sphere: Sphere
 
 def paint(rng: np.random.Generator, hits: Hits, num_surfaces: int) -> np.ndarray:
     """(N,3) in 0..1: each surface is a mixture of two colours in one of four patterns, of a random scale."""
-    first = rng.uniform(0.25, 0.9, (num_surfaces, 3)).astype(np.float32)
-    second = np.clip(first + rng.normal(0, 0.15, (num_surfaces, 3)), 0.05, 1).astype(np.float32)
+    # light walls, a dark floor and a pale ceiling, things of any colour
+    darkest, brightest = np.full(num_surfaces, 0.1), np.full(num_surfaces, 0.9)
+    darkest[:4], darkest[4], darkest[5] = 0.5, 0.15, 0.8
+    brightest[4], brightest[5] = 0.45, 1
+    first = rng.uniform(darkest, brightest, (3, num_surfaces)).T.astype(np.float32)
+    second = np.clip(first + rng.normal(0, 0.1, (num_surfaces, 3)), 0.05, 1).astype(np.float32)
     pattern = rng.integers(0, 4, num_surfaces)[hits.surface]
     scale = np.exp(rng.uniform(np.log(5), np.log(15), num_surfaces)).astype(np.float32)
     direction = rng.normal(size=(num_surfaces, 3, 3)).astype(np.float32)

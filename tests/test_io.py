@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from depthkit.data.io import read_depth_png, read_image, write_depth_png
+
+DEPTH = np.array([[0, 0.001, 1.2344, 65.535]], np.float32)
+
+
+def test_depth_goes_to_a_file_and_back_within_half_a_millimetre(tmp_path):
+    write_depth_png(tmp_path / "d.png", DEPTH, scale=1000)
+    assert Image.open(tmp_path / "d.png").mode == "I;16"
+    assert np.asarray(Image.open(tmp_path / "d.png")).tolist() == [[0, 1, 1234, 65535]]
+    read = read_depth_png(tmp_path / "d.png", scale=1000)
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read, np.array([[0, 0.001, 1.234, 65.535]], np.float32))
+
+
+def test_depth_scale_divides(tmp_path):
+    write_depth_png(tmp_path / "d.png", np.full((2, 3), 80.0), scale=256)
+    np.testing.assert_array_equal(read_depth_png(tmp_path / "d.png", scale=256), np.full((2, 3), 80.0, np.float32))
+    assert read_depth_png(tmp_path / "d.png", scale=1024)[0, 0] == 20
+
+
+@pytest.mark.parametrize("depth", [-0.01, 65.6])
+def test_depth_that_does_not_fit_is_not_written(tmp_path, depth):
+    with pytest.raises(ValueError, match="d.png: depths of .* do not fit into 16 bits"):
+        write_depth_png(tmp_path / "d.png", np.full((2, 2), depth), scale=1000)
+    assert not (tmp_path / "d.png").exists()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
+def test_depth_of_8_bits_is_refused(tmp_path, mode):
+    Image.new(mode, (4, 3)).save(tmp_path / "d.png")
+    with pytest.raises(ValueError, match=rf"d.png has 8 bits a channel \(mode {mode}\); depth needs a 16-bit"):
+        read_depth_png(tmp_path / "d.png", scale=1000)
+
+
+def test_depth_is_refused_as_an_image(tmp_path):
+    write_depth_png(tmp_path / "d.png", DEPTH, scale=1000)
+    with pytest.raises(ValueError, match="d.png has more than 8 bits"):
+        read_image(tmp_path / "d.png")
+
+
+def test_images_are_rgb_whatever_the_file_is(tmp_path):
+    Image.new("RGB", (4, 3), (10, 20, 30)).save(tmp_path / "rgb.png")
+    Image.new("L", (4, 3), 40).save(tmp_path / "grey.png")
+    Image.new("RGBA", (4, 3), (10, 20, 30, 0)).save(tmp_path / "alpha.png")
+    pixels = {name: read_image(tmp_path / f"{name}.png") for name in ("rgb", "grey", "alpha")}
+    assert {(image.shape, image.dtype.name) for image in pixels.values()} == {((3, 4, 3), "uint8")}
+    assert pixels["rgb"][2, 3].tolist() == pixels["alpha"][2, 3].tolist() == [10, 20, 30]
+    assert pixels["grey"][2, 3].tolist() == [40, 40, 40]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+@pytest.mark.parametrize("keep", [0, 100, 0.5])
+def test_a_truncated_file_is_named(tmp_path, name, keep):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(keep * len(whole)) if keep < 1 else keep])
+    with pytest.raises(ValueError, match=f"{name} cannot be read"):
+        read_image(tmp_path / name)
+
+
+def test_damage_anywhere_gives_an_error_with_the_name_or_an_array(tmp_path):
+    rng = np.random.default_rng(0)
+    write_depth_png(tmp_path / "d.png", rng.uniform(0, 9, (8, 8)), scale=1000)
+    whole = (tmp_path / "d.png").read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.integers(8)
+        (tmp_path / "d.png").write_bytes(damaged)
+        try:
+            read_depth_png(tmp_path / "d.png", scale=1000)
+        except ValueError as error:
+            assert "d.png" in str(error)
+            refused += 1
+    assert refused > 0.9 * len(whole)
+
+
+@pytest.mark.parametrize("read", [read_image, lambda path: read_depth_png(path, 1000)])
+def test_a_missing_file_is_named(tmp_path, read):
+    with pytest.raises(FileNotFoundError, match="there is no file .*nowhere.png"):
+        read(tmp_path / "nowhere.png")

@@ -1,0 +1,159 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from depthkit.config import load_config
+from depthkit.data.io import write_depth_png
+from depthkit.data.loader import eval_loader, train_loader
+from depthkit.data.nyu import NYUDataset
+from depthkit.registry import DATA
+
+CONFIG = Path(__file__).parents[1] / "configs" / "_base_" / "datasets" / "nyu.py"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Twelve pairs: the red channel and the millimetres of pair i are 20 i + 10 and 500 i + 500."""
+    root = tmp_path_factory.mktemp("nyu")
+    (root / "kitchen").mkdir()
+    train, test = ["", "/kitchen/rgb_0.jpg None 518.8579"], []
+    for i in range(12):
+        Image.new("RGB", (640, 480), (20 * i + 10, 0, 0)).save(root / f"kitchen/rgb_{i}.jpg")
+        write_depth_png(root / f"kitchen/depth_{i}.png", np.full((480, 640), 0.5 * i + 0.5), scale=1000)
+        train.append(f"/kitchen/rgb_{i}.jpg /kitchen/depth_{i}.png 518.8579")
+        test.append(f"kitchen/rgb_{i}.jpg kitchen/depth_{i}.png")
+    (root / "nyu_train.txt").write_text("\n".join(train))
+    (root / "nyu_test.txt").write_text("\n".join(reversed(test)) + "\n\n")
+    return root
+
+
+def from_config(name, root, **keys):
+    return DATA.build({**load_config(CONFIG).data[name], "data_root": str(root), **keys})
+
+
+def write_split(folder, text):
+    (folder / "split.txt").write_text(text)
+    return NYUDataset(data_root=str(folder), split="split.txt", max_depth=10)
+
+
+def test_test_images_come_whole_and_in_the_order_of_the_split(root):
+    dataset = from_config("test", root)
+    assert len(dataset) == 12
+    sample = dataset[0, 0]
+    assert sample["image"].shape == (3, 480, 640)
+    assert sample["depth"].unique().tolist() == [6.0]
+    assert sample["path"] == str(root / "kitchen/rgb_11.jpg")
+    assert dataset[1, 1]["path"] == str(root / "kitchen/rgb_10.jpg")
+    assert abs(sample["image"][0].float().mean() - 230) < 2
+    assert dataset.protocol == "nyu_eigen"
+
+
+def test_blank_lines_none_and_leading_slashes(root):
+    dataset = from_config("train", root)
+    assert len(dataset) == 12
+    assert dataset.entries[0].image == root / "kitchen/rgb_0.jpg"
+    assert dataset.entries[0].depth == root / "kitchen/depth_0.png"
+
+
+def test_the_training_recipe(root):
+    dataset = from_config("train", root)
+    samples = [dataset[position, position % 12] for position in range(24)]
+    assert {(sample["image"].shape, sample["depth"].shape) for sample in samples} == {((3, 416, 544), (1, 416, 544))}
+    for position, sample in enumerate(samples):
+        depths = set(sample["depth"].unique().tolist())
+        assert depths <= {0.0, 0.5 * (position % 12) + 0.5}  # rotation leaves corners without depth, mixes none
+    unmeasured = [(sample["depth"] == 0).any().item() for sample in samples]
+    assert 4 < sum(unmeasured) < 20
+    assert all((sample["depth"] == 0).float().mean() < 0.05 for sample in samples)
+    flipped = [sample["intrinsics"][0, 2].item() for sample in samples]
+    assert min(flipped) > 200
+    assert max(flipped) < 340
+
+
+def test_intrinsics_are_nyus_unless_the_line_has_another_focal_length(root, tmp_path):
+    pair = f"{root}/kitchen/rgb_0.jpg {root}/kitchen/depth_0.png"
+    (tmp_path / "link").symlink_to(root)
+    pair = "link/kitchen/rgb_0.jpg link/kitchen/depth_0.png"
+    dataset = write_split(tmp_path, f"{pair}\n{pair} 518.8579\n{pair} 1037.7158")
+    expected = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]], np.float32)
+    for index in (0, 1):
+        np.testing.assert_array_equal(dataset.load(index).intrinsics, expected)
+    expected[[0, 1], [0, 1]] *= 2
+    np.testing.assert_allclose(dataset.load(2).intrinsics, expected)
+
+
+def test_batches_are_the_same_with_and_without_workers(root):
+    def batches(workers):
+        loader = train_loader(from_config("train", root, seed=3), 4, workers, seed=3)
+        return [batch for batch, _ in zip(loader, range(2), strict=False)]
+
+    for ours, theirs in zip(batches(0), batches(2), strict=True):
+        assert ours["path"] == theirs["path"]
+        for key in ("image", "depth", "intrinsics", "position"):
+            assert torch.equal(ours[key], theirs[key])
+
+
+def test_other_sizes_share_no_batch_in_evaluation(root, tmp_path):
+    Image.new("RGB", (32, 24)).save(tmp_path / "small.png")
+    write_depth_png(tmp_path / "small_depth.png", np.ones((24, 32)), scale=1000)
+    (tmp_path / "link").symlink_to(root)
+    big, small = "link/kitchen/rgb_{0}.jpg link/kitchen/depth_{0}.png", "small.png small_depth.png"
+    dataset = write_split(tmp_path, "\n".join([big.format(0), small, big.format(1)]))
+    (batches,) = eval_loader(dataset, 3, 0)
+    assert [batch["position"].tolist() for batch in batches] == [[0, 2], [1]]
+
+
+def test_a_missing_dataset_says_where_and_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dataset = NYUDataset(data_root="data/nyu", split="nyu_train.txt", max_depth=10)  # reads nothing yet
+    with pytest.raises(FileNotFoundError) as caught:
+        len(dataset)
+    message = str(caught.value)
+    assert f"there is no {tmp_path / 'data' / 'nyu'}." in message
+    assert "NYU Depth V2" in message
+    assert "python -m depthkit.synthesize data/nyu" in message
+
+
+def test_a_missing_split_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"the split file is missing: there is no .*nyu_train.txt"):
+        len(NYUDataset(data_root=str(tmp_path), split="nyu_train.txt", max_depth=10))
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "a.jpg None\n"])
+def test_an_empty_split_is_refused(tmp_path, text):
+    with pytest.raises(ValueError, match=r"split.txt lists no image with depth"):
+        len(write_split(tmp_path, text))
+
+
+@pytest.mark.parametrize("line", ["one.jpg", "a.jpg a.png far", "a.jpg a.png 518.9 b.png", "a folder/a.jpg a.png"])
+def test_a_malformed_line_is_named_by_its_number(tmp_path, line):
+    with pytest.raises(ValueError, match=rf"split.txt, line 3: '{line}' is not of the form `image depth \[focal\]`"):
+        len(write_split(tmp_path, f"a.jpg a.png\n\n{line}\n"))
+
+
+def test_a_first_pair_that_is_not_there_is_found_before_training(root, tmp_path):
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match=r"the first pair of split.txt is missing: there is no .*d.png"):
+        len(write_split(tmp_path, "a.png d.png\n"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_file_is_named_from_workers_too(root, tmp_path, workers):
+    for number in range(4):
+        Image.new("RGB", (32, 24)).save(tmp_path / f"{number}.png")
+        write_depth_png(tmp_path / f"d{number}.png", np.ones((24, 32)), scale=1000)
+    Image.new("L", (32, 24)).save(tmp_path / "d2.png")
+    dataset = write_split(tmp_path, "".join(f"{number}.png d{number}.png\n" for number in range(4)))
+    with pytest.raises(ValueError, match=r"d2.png has 8 bits a channel"):
+        next(iter(train_loader(dataset, 4, workers, seed=0)))
+
+
+def test_an_image_of_another_size_than_nyus_is_named(tmp_path):
+    Image.new("RGB", (320, 240)).save(tmp_path / "a.png")
+    write_depth_png(tmp_path / "d.png", np.ones((240, 320)), scale=1000)
+    (tmp_path / "nyu_train.txt").write_text("a.png d.png")
+    with pytest.raises(ValueError, match=r"480 x 640 .*a.png has 240 x 320"):
+        from_config("train", tmp_path)[0, 0]
