@@ -2,25 +2,28 @@
 # A throw-away Slurm of two nodes on this machine, for tests:
 #   slurm.sh start FOLDER    its state lies in FOLDER; `export SLURM_CONF=FOLDER/slurm.conf` makes srun and scancel find it
 #   slurm.sh stop FOLDER
-# Root alone can start it. Each node pretends to have two GPUs and many processors; all listen on the loopback address.
+# Root alone can start it. Each node pretends to have two GPUs and 32 processors. No job outlives a stop.
 set -euo pipefail
 folder=$2
 
 start() {
-  local host i
+  local host port node
   host=$(hostname -s)
-  mkdir -p "$folder"/{state,log,gpu,munge}
+  port=$((20000 + RANDOM % 10000))
+  mkdir -p "$folder"/{state,log,munge}
   chmod 755 "$folder" "$folder/munge"
   (umask 077 && head -c 128 /dev/urandom >"$folder/munge/key")
   munged --force --key-file="$folder/munge/key" --socket="$folder/munge/socket" --pid-file="$folder/munge.pid" \
     --log-file="$folder/log/munged" --seed-file="$folder/munge/seed"
-  touch "$folder/gpu/0" "$folder/gpu/1"
-  echo "Name=gpu File=$folder/gpu/[0-1]" >"$folder/gres.conf"
+  # the null device will do for a GPU; of plain files Slurm makes no CUDA_VISIBLE_DEVICES
+  mknod "$folder/gpu0" c 1 3
+  mknod "$folder/gpu1" c 1 3
+  echo "Name=gpu File=$folder/gpu[0-1]" >"$folder/gres.conf"
   cat >"$folder/slurm.conf" <<CONF
 ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
-SlurmctldPort=17817
+SlurmctldPort=$port
 AuthType=auth/munge
 AuthInfo=socket=$folder/munge/socket
 CredType=cred/munge
@@ -43,15 +46,15 @@ CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 SlurmdParameters=config_overrides
 KillWait=5
 GresTypes=gpu
-NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17819 CPUs=32 Gres=gpu:2
-NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=17820 CPUs=32 Gres=gpu:2
+NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=32 Gres=gpu:2
+NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=32 Gres=gpu:2
 PartitionName=dev Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
   export SLURM_CONF=$folder/slurm.conf
   slurmctld
-  for i in n1 n2; do
-    mkdir -p "$folder/spool.$i"
-    slurmd -N "$i"
+  for node in n1 n2; do
+    mkdir "$folder/spool.$node"
+    slurmd -N "$node"
   done
   for _ in $(seq 150); do
     [ "$(sinfo -h -N -o %T | grep -cx idle)" = 2 ] && return
@@ -62,16 +65,14 @@ CONF
 }
 
 stop() {
-  local pid
+  export SLURM_CONF=$folder/slurm.conf
+  scancel --user=root --signal=KILL
+  for _ in $(seq 50); do
+    [ -z "$(squeue -h)" ] && break
+    sleep 0.2
+  done
   for file in "$folder"/slurmd.*.pid "$folder/slurmctld.pid" "$folder/munge.pid"; do
-    [ -s "$file" ] || continue
-    pid=$(cat "$file")
-    kill "$pid" 2>/dev/null || continue
-    for _ in $(seq 50); do
-      kill -0 "$pid" 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -9 "$pid" 2>/dev/null || true
+    kill -KILL "$(cat "$file")"
   done
 }
 
