@@ -143,7 +143,7 @@ def meet_walls(hits: Hits, camera: np.ndarray, rays: np.ndarray, room: np.ndarra
     """Every ray leaves the room, whose corner is the origin, through one of its six sides: surfaces 0 to 5."""
     outwards = rays > 0
     with np.errstate(divide="ignore"):
-        to_side = (np.where(outwards, room, 0) - camera) / rays
+        to_side = np.where(outwards, room - camera, camera) / np.abs(rays)  # infinite along a wall
     axis = to_side.argmin(axis=1)
     every = np.arange(len(rays))
     depth = to_side[every, axis]
@@ -156,8 +156,8 @@ def meet_box(hits: Hits, camera: np.ndarray, rays: np.ndarray, box: Box, surface
     """A ray meets a box where it has entered all three of its slabs before it leaves the first (Kay & Kajiya 1986)."""
     into = turn(-box.angle).astype(np.float32)
     origin, rays = into @ (camera - box.centre).astype(np.float32), rays @ into.T
-    with np.errstate(divide="ignore"):
-        middle, spread = -origin / rays, np.abs(box.half.astype(np.float32) / rays)
+    rays = np.where(rays == 0, np.float32(1e-9), rays)  # a ray along a side is inside the slab for ever, or never
+    middle, spread = -origin / rays, np.abs(box.half.astype(np.float32) / rays)
     entry = (middle - spread).max(axis=1)
     nearer = np.flatnonzero((entry > 0) & (entry < (middle + spread).min(axis=1)) & (entry < hits.depth))
     depth, rays = entry[nearer], rays[nearer]

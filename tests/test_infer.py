@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from depthkit import infer
+from depthkit.data.io import read_depth_png, read_image
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    runner = tiny.train(tmp_path_factory.mktemp("trained"), "--no-validate")
+    return runner.work_dir / "latest.pth"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, size in (("a.jpg", (40, 50)), ("b.png", (33, 47))):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(folder / name)
+    return folder
+
+
+def test_depth_and_picture_at_the_images_size(checkpoint, photos, tmp_path):
+    infer.main([str(checkpoint), str(photos), "--out", str(tmp_path / "out")])
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a_color.png", "a_depth.png", "b_color.png", "b_depth.png"]
+    model = infer.load(checkpoint)
+    for name in ("a.jpg", "b.png"):
+        image = read_image(photos / name)
+        depth = read_depth_png(tmp_path / "out" / f"{name[0]}_depth.png", scale=1000)
+        expected = infer.predict(model, image)
+        assert depth.shape == image.shape[:2]
+        assert abs(depth - expected).max() <= 0.00051
+        assert read_image(tmp_path / "out" / f"{name[0]}_color.png").shape == image.shape
+
+
+def test_a_prediction_is_symmetric(checkpoint):
+    model = infer.load(checkpoint)
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    mirrored = infer.predict(model, image[:, ::-1])[:, ::-1]
+    np.testing.assert_allclose(infer.predict(model, image), mirrored, rtol=1e-4)
+
+
+def test_mistakes_give_one_clear_error(checkpoint, photos, tmp_path):
+    (photos / "broken.jpg").write_bytes(b"no image")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.png").write_bytes(b"")
+    for arguments, message in (
+        ([checkpoint, "absent.jpg"], "there is no image or folder absent.jpg"),
+        ([checkpoint, tmp_path / "empty"], "there is no image in"),
+        ([checkpoint, photos, tmp_path / "other"], "would be written to the same files"),
+        ([checkpoint, photos / "broken.jpg"], "broken.jpg cannot be read"),
+        (["absent.pth", photos / "a.jpg"], "there is no checkpoint absent.pth"),
+        ([photos / "a.jpg", photos / "a.jpg"], "is damaged or no checkpoint"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            infer.main([*map(str, arguments), "--out", str(tmp_path / "out")])
