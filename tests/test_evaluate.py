@@ -1,0 +1,118 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from depthkit.data.dataset import DepthDataset
+from depthkit.data.loader import eval_loader
+from depthkit.data.sample import Sample
+from depthkit.evaluate import PROTOCOLS, ConstantDepth, Protocol, constant_map, evaluate, find_protocol, spread
+
+
+class Slopes(DepthDataset):
+    """Images brighter to the right, with depth of several sizes; the last sample has no depth."""
+
+    def __init__(self, count=7):
+        super().__init__(max_depth=100)
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def load(self, index):
+        width = 6 + index % 2
+        image = np.broadcast_to(np.arange(width, dtype=np.uint8)[None, :, None], (4, width, 3)).copy()
+        depth = np.full((8, 12), 1.0 + index, np.float32)
+        return Sample(image, depth * (index < self.count - 1), f"sample {index}")
+
+
+class Brightness(nn.Module):
+    """Depth is 1 + the red channel."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, image, intrinsics=None):
+        return {"depth": self.dropout(1 + image[:, :1].float())}
+
+
+CPU = torch.device("cpu")
+FULL = PROTOCOLS["full"]
+
+
+def test_batches_do_not_matter_and_empty_images_are_skipped():
+    results = [evaluate(Brightness(), eval_loader(Slopes(), size, 0), FULL, CPU) for size in (1, 4)]
+    assert results[0].metrics == pytest.approx(results[1].metrics, rel=1e-6)
+    assert [(result.num_images, result.num_skipped) for result in results] == [(6, 1), (6, 1)]
+
+
+def test_flip_is_the_mean_with_the_mirrored_prediction():
+    class Columns(nn.Module):
+        def forward(self, image, intrinsics=None):
+            return {"depth": 1 + torch.arange(image.shape[-1]).float().expand(len(image), 1, 4, -1)}
+
+    flipped = Protocol("test", None, 0.0, math.inf, flip=True)
+    (picture, *_) = evaluate(Columns(), eval_loader(Slopes(), 2, 0), flipped, CPU).pictures
+    assert picture[2].unique().tolist() == pytest.approx([3.5])  # 6 columns: (1 + x + 1 + 5 - x) / 2
+
+
+def test_the_model_keeps_its_mode():
+    model = Brightness().train()
+    model.dropout.eval()
+    evaluate(model, eval_loader(Slopes(), 4, 0), FULL, CPU)
+    assert model.training
+    assert not model.dropout.training
+
+
+def test_nyus_crop_and_cap():
+    protocol = find_protocol("nyu_eigen")
+    depth = torch.full((1, 1, 480, 640), 20.0)
+    depth[..., 45:471, 41:601] = 5.0
+    depth[..., 45, 41], depth[..., 470, 600] = 10.0, 1e-3  # strictly inside the cap
+    cut = protocol.cut(depth)
+    assert cut.shape == (1, 1, 426, 560)
+    assert protocol.valid(cut).sum().item() == 426 * 560 - 2
+    with pytest.raises(ValueError, match="made for depth maps of 480 x 640, but one has 240 x 320"):
+        protocol.cut(depth[..., ::2, ::2])
+
+
+def test_the_table_says_all_that_matters():
+    table = evaluate(Brightness(), eval_loader(Slopes(), 4, 0), FULL, CPU).table()
+    for words in ("abs_rel", "sq_rel", "full", "crop:      none", "6, and 1 skipped", "over images"):
+        assert words in table
+
+
+def test_pictures_are_spread_over_the_set():
+    assert spread(range(0, 100, 2), 3) == {0, 48, 98}
+    assert spread(range(0, 4, 2), 5) == {0, 2}
+    assert spread(range(0), 5) == set()
+
+
+def test_nothing_to_score_is_an_error():
+    with pytest.raises(ValueError, match="none of the 1 images has a pixel that protocol full scores"):
+        evaluate(Brightness(), eval_loader(Slopes(1), 4, 0), FULL, CPU)
+
+
+def test_a_wrong_protocol_names_the_close_one():
+    with pytest.raises(ValueError, match="there is no evaluation protocol 'nyu_eigne'; did you mean 'nyu_eigen'"):
+        find_protocol("nyu_eigne")
+
+
+def test_the_constant_map_has_the_lowest_error():
+    rng = np.random.default_rng(0)
+    depths = rng.uniform(0.5, 10, (101, 2, 2))
+    depths[:40, 0, 0] = 0  # not measured
+    best = constant_map(depths)
+
+    def error(constant):
+        return sum((abs(depth - constant) / depth)[depth > 0].sum() for depth in depths)
+
+    for factor in (0.9, 0.99, 1.01, 1.1):
+        assert error(best) < error(best * factor)
+    assert constant_map(np.array([[[0.0, 2.0]], [[0.0, 2.0]]])).tolist() == [[2.0, 2.0]]
+    with pytest.raises(ValueError, match="not one of the 4 depths is measured"):
+        constant_map(np.zeros((1, 2, 2)))
+    assert ConstantDepth(best)(torch.zeros(3, 3, 8, 8))["depth"].shape == (3, 1, 2, 2)
