@@ -68,13 +68,9 @@ def test_the_training_recipe(root):
     unmeasured = [(sample["depth"] == 0).any().item() for sample in samples]
     assert 4 < sum(unmeasured) < 20
     assert all((sample["depth"] == 0).float().mean() < 0.05 for sample in samples)
-    flipped = [sample["intrinsics"][0, 2].item() for sample in samples]
-    assert min(flipped) > 200
-    assert max(flipped) < 340
 
 
 def test_intrinsics_are_nyus_unless_the_line_has_another_focal_length(root, tmp_path):
-    pair = f"{root}/kitchen/rgb_0.jpg {root}/kitchen/depth_0.png"
     (tmp_path / "link").symlink_to(root)
     pair = "link/kitchen/rgb_0.jpg link/kitchen/depth_0.png"
     dataset = write_split(tmp_path, f"{pair}\n{pair} 518.8579\n{pair} 1037.7158")
@@ -134,14 +130,14 @@ def test_a_malformed_line_is_named_by_its_number(tmp_path, line):
         len(write_split(tmp_path, f"a.jpg a.png\n\n{line}\n"))
 
 
-def test_a_first_pair_that_is_not_there_is_found_before_training(root, tmp_path):
+def test_a_first_pair_that_is_not_there_is_found_before_training(tmp_path):
     Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
     with pytest.raises(FileNotFoundError, match=r"the first pair of split.txt is missing: there is no .*d.png"):
         len(write_split(tmp_path, "a.png d.png\n"))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_bad_file_is_named_from_workers_too(root, tmp_path, workers):
+def test_a_bad_file_is_named_from_workers_too(tmp_path, workers):
     for number in range(4):
         Image.new("RGB", (32, 24)).save(tmp_path / f"{number}.png")
         write_depth_png(tmp_path / f"d{number}.png", np.ones((24, 32)), scale=1000)
