@@ -136,6 +136,14 @@ def test_a_first_pair_that_is_not_there_is_found_before_training(tmp_path):
         len(write_split(tmp_path, "a.png d.png\n"))
 
 
+def first_error(loader):
+    try:
+        next(iter(loader))
+    except ValueError as error:
+        # its frames keep the workers in a reference cycle, and collecting that waits 5 s for each of them
+        return str(error.with_traceback(None))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_file_is_named_from_workers_too(tmp_path, workers):
     for number in range(4):
@@ -143,8 +151,7 @@ def test_a_bad_file_is_named_from_workers_too(tmp_path, workers):
         write_depth_png(tmp_path / f"d{number}.png", np.ones((24, 32)), scale=1000)
     Image.new("L", (32, 24)).save(tmp_path / "d2.png")
     dataset = write_split(tmp_path, "".join(f"{number}.png d{number}.png\n" for number in range(4)))
-    with pytest.raises(ValueError, match=r"d2.png has 8 bits a channel"):
-        next(iter(train_loader(dataset, 4, workers, seed=0)))
+    assert "d2.png has 8 bits a channel" in first_error(train_loader(dataset, 4, workers, seed=0))
 
 
 def test_an_image_of_another_size_than_nyus_is_named(tmp_path):
