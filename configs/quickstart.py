@@ -22,5 +22,5 @@ lr_config = dict(policy="OneCycle", max_lr=5e-4, div_factor=5, final_div_factor=
 runner = dict(max_epochs=5)
 checkpoint_config = dict(interval=1, max_keep_ckpts=2)
 evaluation = dict(interval=1, save_best="abs_rel")
-log_config = dict(interval=25)
+log_config = dict(interval=50)
 custom_hooks = [dict(type="ConstantBaselineHook", num_images=200)]

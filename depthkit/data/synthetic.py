@@ -123,7 +123,7 @@ def cast_rays(intrinsics: np.ndarray, rotation: np.ndarray, height: int, width: 
 def furnish(rng: np.random.Generator, room: np.ndarray, camera: np.ndarray) -> list[Box | Sphere]:
     """Boxes and spheres on the floor, none of them around the camera."""
     things: list[Box | Sphere] = []
-    for _ in range(rng.integers(3, 7)):
+    for _ in range(rng.integers(2, 6)):
         half = rng.uniform((0.15, 0.15, 0.1), (0.7, 0.7, 0.9))
         place = rng.uniform((0.3, 0.3), room[:2] - 0.3)
         things.append(Box(np.array([*place, half[2]]), half, rng.uniform(0, np.pi)))
@@ -186,7 +186,7 @@ def paint(rng: np.random.Generator, hits: Hits, num_surfaces: int) -> np.ndarray
     darkest[:4], darkest[4], darkest[5] = 0.5, 0.15, 0.8
     brightest[4], brightest[5] = 0.45, 1
     first = rng.uniform(darkest, brightest, (3, num_surfaces)).T.astype(np.float32)
-    second = np.clip(first + rng.normal(0, 0.1, (num_surfaces, 3)), 0.05, 1).astype(np.float32)
+    second = np.clip(first + rng.normal(0, 0.07, (num_surfaces, 3)), 0.05, 1).astype(np.float32)
     pattern = rng.integers(0, 4, num_surfaces)[hits.surface]
     scale = np.exp(rng.uniform(np.log(5), np.log(15), num_surfaces)).astype(np.float32)
     direction = rng.normal(size=(num_surfaces, 3, 3)).astype(np.float32)
