@@ -17,7 +17,7 @@ criterion = dict(loss_depth=dict(type="SigLoss"))
 
 optimizer = dict(type="AdamW", lr=5e-4, weight_decay=0.01)
 optimizer_config = dict(grad_clip=dict(max_norm=5))
-lr_config = dict(policy="OneCycle", max_lr=5e-4, div_factor=5, final_div_factor=100)
+lr_config = dict(policy="OneCycle", max_lr=5e-4, pct_start=0.1, final_div_factor=100)
 
 runner = dict(max_epochs=5)
 checkpoint_config = dict(interval=1, max_keep_ckpts=2)

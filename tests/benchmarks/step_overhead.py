@@ -18,6 +18,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from depthkit import logs
 from depthkit.hooks import TextLoggerHook
+from depthkit.optim import build_optimizer
 from depthkit.runner import Runner
 
 STEPS, BLOCKS, LOG_INTERVAL, MAX_NORM, LR = 2000, 7, 50, 35.0, 1e-3
@@ -54,15 +55,10 @@ def schedule(step: int) -> float:
     return LR * (1 + math.cos(math.pi * step / (STEPS * BLOCKS))) / 2
 
 
-def parts() -> tuple[nn.Module, torch.optim.Optimizer]:
-    model = TinyModel()
-    return model, torch.optim.AdamW(model.parameters(), lr=LR, fused=True)
-
-
 def by_hand(batch: dict, file) -> callable:
     """The loop as one would write it for this model alone; returns a function that runs one block of it."""
-    model, optimizer = parts()
-    criterion = AbsoluteError()
+    model, criterion = TinyModel(), AbsoluteError()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LR, fused=True)
     state = SimpleNamespace(step=0)
 
     def block() -> None:
@@ -83,11 +79,11 @@ def by_hand(batch: dict, file) -> callable:
 
 
 def by_depthkit(batch: dict, work_dir: Path) -> callable:
-    model, optimizer = parts()
+    model = TinyModel()
     runner = Runner(
         model,
         AbsoluteError(),
-        optimizer,
+        build_optimizer(model, {"type": "AdamW", "lr": LR}),
         schedule,
         OneBatch(batch),
         max_epochs=BLOCKS + 1,
