@@ -142,6 +142,8 @@ def build_data(config: Config, device: torch.device, validate: bool) -> tuple[Da
         return loader, None
     val_set = DATA.build(config.data.val)
     logger.info("Validating on %d samples by protocol %s", len(val_set), val_set.protocol)
+    if config.data.val == config.data.test:
+        logger.info("Validation and test set are the same: the best checkpoint is selected on the test split")
     protocol = find_protocol(val_set.protocol)
     return loader, partial(evaluate, loader=eval_loader(val_set, **sizes, **ranks), protocol=protocol, device=device)
 
