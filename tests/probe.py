@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# the variables that are told: all of them would make a line longer than srun passes on whole
+TOLD = ("RANK", "MASTER_PORT", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "SLURM_PROCID", "SLURM_LOCALID")
+TOLD += ("SLURMD_NODENAME", "SLURM_JOB_NAME", "SLURM_JOB_PARTITION", "SLURM_CPUS_PER_TASK", "SLURM_GPUS_ON_NODE")
 
 
 def install(folder: Path) -> Path:
@@ -30,7 +33,8 @@ def reports(text: str) -> list[dict]:
 
 def main() -> None:
     arguments = sys.argv[1:]
-    report = {"pid": os.getpid(), "arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
+    environment = {name: os.environ[name] for name in TOLD if name in os.environ}
+    report = {"pid": os.getpid(), "arguments": arguments, "folder": os.getcwd(), "environment": environment}
     terms = []
     signal.signal(signal.SIGTERM, lambda *_: terms.append(time.monotonic()))
     # one write, so that the lines of several processes stay whole
