@@ -16,6 +16,10 @@ cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores > gpus ? cores / gpus : 1))}"
 
 set -- --nproc-per-node="$gpus" -m depthkit.train "$config" --launcher pytorch "$@"
+if [ "$nodes" != 1 ] && [ -z "$MASTER_ADDR" ]; then
+  echo "launch.sh: NNODES is $nodes, but MASTER_ADDR is not set: give the address of the machine with NODE_RANK=0" >&2
+  exit 1
+fi
 if [ "$nodes" = 1 ] && [ -z "$PORT" ]; then
   set -- --standalone "$@"
 elif [ "$node" = 0 ] && ! "$python" -c "import socket; socket.create_server(('', $port))" 2>/dev/null; then

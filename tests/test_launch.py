@@ -102,6 +102,12 @@ def test_two_jobs_at_once(launch):
             assert report["folder"] == str(job.file.parent)
 
 
+def test_several_machines_need_an_address(tmp_path):
+    run = Launch(probe.ROOT / "launch.sh", "a.py", "1", folder=tmp_path, NNODES="2")
+    assert run.end() == 1
+    assert "NNODES is 2, but MASTER_ADDR is not set: give the address of the machine with NODE_RANK=0" in run.output()
+
+
 def test_two_nodes_train(tmp_path):
     port = str(free_port())
     config = os.path.relpath(probe.ROOT / "configs" / "quickstart.py", tmp_path)
