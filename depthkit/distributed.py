@@ -81,6 +81,12 @@ def init(launcher: str, backend: str, port: int | None, timeout: float) -> torch
     return device
 
 
+def close() -> None:
+    """Leaves the other ranks at the end of a run; without it, threads of the process group may abort the exit."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def pick_device(place: Place, launcher: str) -> torch.device:
     """This rank's GPU, or the CPU where there is none (CUDA_VISIBLE_DEVICES=-1 hides them)."""
     if not torch.cuda.is_available():

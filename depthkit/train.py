@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         config = read_config(args)
         # torch comes in here: --help, a mistyped flag and a wrong config key answer without it
         from depthkit.build import build_runner
-        from depthkit.distributed import init
+        from depthkit.distributed import close, init
 
         runner = build_runner(config, args, init(args.launcher, **config.dist_params))
     except (ValueError, FileNotFoundError) as error:  # what the user can mend: the message says how
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception:
         logger.exception("Stopped in epoch %d, after %d steps", runner.epoch + 1, runner.step)
         sys.exit(1)
+    close()
 
 
 def read_config(args: argparse.Namespace) -> Config:

@@ -30,13 +30,17 @@ class DepthEstimator(nn.Module):
         std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         super().__init__()
+        if not 0 < min_depth < max_depth:
+            raise ValueError(f"the model's depth range is {min_depth} to {max_depth} m; use 0 < min_depth < max_depth")
+        if len(mean) != 3 or len(std) != 3:
+            raise ValueError(f"the model's mean is {mean} and std is {std}; give three numbers each, for R, G, B")
         self.backbone = backbone
         self.neck = neck or nn.Identity()
         self.decode_head = decode_head
         self.min_depth = min_depth
         self.max_depth = max_depth
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor, intrinsics: Tensor | None = None) -> dict[str, Tensor]:
         """Images uint8 (B,3,H,W) RGB, intrinsics float32 (B,3,3) where the head needs them -> "depth" (B,1,h,w), metres
@@ -49,4 +53,7 @@ class DepthEstimator(nn.Module):
         """The same for images that are normalised already, float32 (B,3,H,W)."""
         features = self.neck(self.backbone(normalised))
         outputs = self.decode_head(features, (self.min_depth, self.max_depth), intrinsics)
-        return outputs | {"depth": outputs["depth"].clamp(self.min_depth, self.max_depth)}
+        depth = outputs["depth"]
+        clamped = depth.detach().clamp(self.min_depth, self.max_depth)
+        # adds 0, and passes every gradient: clamp alone has none outside the range, so depths would stay out there
+        return outputs | {"depth": clamped + (depth - depth.detach())}

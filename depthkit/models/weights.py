@@ -3,7 +3,6 @@
 import logging
 import re
 from pathlib import Path
-from urllib.error import URLError
 
 from torch import Tensor, nn
 
@@ -80,6 +79,8 @@ def read_weights(path: str | Path) -> StateDict:
     """The weights in a checkpoint, or in a file that holds them alone, under our names."""
     content = load(path)
     for key in ("state_dict", "model"):
+        if not isinstance(content, dict):
+            raise ValueError(f"{path} holds a {type(content).__name__}; weights are a dict of named tensors")
         content = content.get(key, content)
     return to_our_names(content)
 
@@ -88,9 +89,9 @@ def fetch_weights(backbone: nn.Module) -> StateDict:
     """The weights that torchvision publishes for `backbone`, under our names."""
     try:
         return to_our_names(backbone.published_weights())
-    except URLError as error:
+    except (OSError, RuntimeError) as error:  # no network; or something else than the weights came back
         raise ValueError(
-            f"torchvision's weights cannot be fetched ({error.reason}): give a file with --cfg-options pretrained=FILE,"
+            f"torchvision's weights cannot be fetched ({error}): give a file with --cfg-options pretrained=FILE,"
             f" or start from random weights with --cfg-options pretrained=None"
         ) from error
 

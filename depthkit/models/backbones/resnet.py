@@ -23,7 +23,7 @@ class ResNet(nn.Module):
 
     def published_weights(self) -> dict[str, Tensor]:
         """torchvision's weights for ImageNet, fetched unless they are cached."""
-        return get_model_weights(self.name).DEFAULT.get_state_dict(progress=True, check_hash=True)
+        return get_model_weights(self.name).DEFAULT.get_state_dict(check_hash=True, weights_only=True)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Normalised images (B,3,H,W) -> maps (B, C_i, H/s_i, W/s_i), fine to coarse."""

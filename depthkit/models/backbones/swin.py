@@ -57,12 +57,17 @@ class SwinTransformer(nn.Module):
         )
         self.merges = nn.ModuleList(PatchMerging(channels, nn.LayerNorm) for channels in self.channels[:-1])
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for channels in self.channels)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):  # as the authors' code and torchvision begin
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def published_weights(self) -> dict[str, Tensor]:
         """torchvision's weights for ImageNet-1k, fetched unless they are cached; there are none for other sizes."""
         if self.size not in PUBLISHED:
             raise ValueError(f"torchvision publishes no weights for a Swin of {self.size}: name a file in `pretrained`")
-        return get_model_weights(PUBLISHED[self.size]).DEFAULT.get_state_dict(progress=True, check_hash=True)
+        return get_model_weights(PUBLISHED[self.size]).DEFAULT.get_state_dict(check_hash=True, weights_only=True)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Normalised images (B,3,H,W) -> maps (B, C_i, H/s_i, W/s_i), rounded up, fine to coarse."""

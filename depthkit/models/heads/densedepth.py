@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthkit.models.layers import resize
+from depthkit.models.layers import mean_depth, resize
 from depthkit.registry import MODELS
 
 DepthRange = tuple[float, float]
+CHOICES = {"output": ("sigmoid", "relu", "bins"), "bins": ("UD", "SID"), "norm": ("linear", "softmax", "sigmoid")}
 
 
 @MODELS.register
@@ -33,8 +34,11 @@ class DenseDepthHead(nn.Module):
         """`in_channels` and `channels` of each map before and after its step of the decoder, fine to coarse. `bins` are
         spaced evenly in depth ("UD") or in its logarithm ("SID"); `norm` makes their weights: see `normalise`."""
         super().__init__()
-        if output not in ("sigmoid", "relu", "bins"):
-            raise ValueError(f"decode_head.output is {output!r}; use 'sigmoid', 'relu' or 'bins'")
+        for name, value in {"output": output, "bins": bins, "norm": norm}.items():
+            if value not in CHOICES[name]:
+                raise ValueError(f"decode_head.{name} is {value!r}; use one of {CHOICES[name]}")
+        if len(in_channels) != len(channels):
+            raise ValueError(f"decode_head.in_channels {in_channels} and channels {channels} differ in length")
         self.output = output
         self.num_bins = num_bins
         self.bins = bins
@@ -63,7 +67,7 @@ class DenseDepthHead(nn.Module):
             return {"depth": max_depth * numbers.sigmoid()}
         if self.output == "relu":
             return {"depth": min_depth + numbers.relu()}
-        centres = bin_centres(self.bins, self.num_bins, depth_range).to(numbers.device)
+        centres = bin_centres(self.bins, self.num_bins, depth_range, numbers.device)
         return {"depth": mean_depth(normalise(numbers, self.norm), centres)}
 
 
@@ -84,27 +88,18 @@ class UpStep(nn.Module):
         return F.relu(self.conv_b(F.relu(self.conv_a(joined))))
 
 
-def bin_centres(bins: str, num_bins: int, depth_range: DepthRange) -> Tensor:
+def bin_centres(bins: str, num_bins: int, depth_range: DepthRange, device: torch.device | None = None) -> Tensor:
     """(K,) depths in metres across `depth_range`: "UD" evenly spaced, "SID" evenly in the logarithm (Fu et al. 2018,
     "Deep Ordinal Regression Network", eq. 1)."""
     min_depth, max_depth = depth_range
     if bins == "UD":
-        return torch.linspace(min_depth, max_depth, num_bins)
-    if bins == "SID":
-        return torch.logspace(math.log10(min_depth), math.log10(max_depth), num_bins)
-    raise ValueError(f"decode_head.bins is {bins!r}; use 'UD' or 'SID'")
+        return torch.linspace(min_depth, max_depth, num_bins, device=device)
+    return torch.logspace(math.log10(min_depth), math.log10(max_depth), num_bins, device=device)
 
 
 def normalise(logits: Tensor, norm: str) -> Tensor:
     """Logits (B, K, H, W) -> weights that sum to 1 over K: "softmax", or ReLU ("linear") or "sigmoid" by their sum."""
     if norm == "softmax":
         return logits.softmax(dim=1)
-    if norm not in ("linear", "sigmoid"):
-        raise ValueError(f"decode_head.norm is {norm!r}; use 'linear', 'softmax' or 'sigmoid'")
     positive = logits.relu() + 0.1 if norm == "linear" else logits.sigmoid()
     return positive / positive.sum(dim=1, keepdim=True)
-
-
-def mean_depth(weights: Tensor, centres: Tensor) -> Tensor:
-    """Weights (B, K, H, W) and centres (K,) in metres -> their mean depth (B, 1, H, W)."""
-    return torch.einsum("bkhw,k->bhw", weights, centres)[:, None]
