@@ -3,12 +3,16 @@
 A model whose weights, under the toolbox's names, are those of `weight` must give the toolbox's outputs on `inputs`.
 """
 
+import json
 import zlib
+from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
+INPUT = {"batch": 2, "height": 96, "width": 128, "max_depth": 10, "seed": 7}
 EMBEDDINGS = ("embed.weight", "level_embed", "_table", "pos_embed", "cls_token", "query_feat", "positional_encodings")
 
 
@@ -51,3 +55,27 @@ def excerpt(value: Tensor, count: int = 40) -> Tensor:
     """`count` of the numbers in `value`, evenly spread."""
     flat = value.detach().flatten()
     return flat[torch.linspace(0, len(flat) - 1, count).long()].clone()
+
+
+def reference(name: str) -> dict:
+    """What the toolbox computed on `inputs(**INPUT)`, with the names and shapes of its weights."""
+    return json.loads((Path(__file__).parent / "data" / name).read_text())
+
+
+def save_weights(expected: dict, path: Path) -> None:
+    """The checkpoint of the toolbox that `expected` was computed with."""
+    torch.save(
+        {"meta": {}, "state_dict": {name: weight(name, shape) for name, shape in expected["shapes"].items()}}, path
+    )
+
+
+def assert_excerpt(value: Tensor, expected: list[float]) -> None:
+    torch.testing.assert_close(excerpt(value), torch.tensor(expected), rtol=1e-4, atol=1e-5)
+
+
+def assert_maps(maps: list[Tensor], expected: list[dict]) -> None:
+    for value, of_reference in zip(maps, expected, strict=True):
+        stride = of_reference["stride"]
+        assert_excerpt(value[..., ::stride, ::stride], of_reference["values"])
+        assert value.mean().item() == pytest.approx(of_reference["mean"], abs=1e-5)
+        assert value.std().item() == pytest.approx(of_reference["std"], rel=1e-4)
