@@ -11,7 +11,7 @@ model = dict(
     backbone=dict(type="ResNet", depth=18),
     decode_head=dict(type="DenseDepthHead", in_channels=[64, 64, 128, 256, 512], channels=[32, 32, 64, 128, 256]),
     min_depth=1e-3,
-    max_depth=10,
+    max_depth=12,
 )
 criterion = dict(loss_depth=dict(type="SigLoss"))
 
@@ -19,7 +19,7 @@ optimizer = dict(type="AdamW", lr=5e-4, weight_decay=0.01)
 optimizer_config = dict(grad_clip=dict(max_norm=5))
 lr_config = dict(policy="OneCycle", max_lr=5e-4, pct_start=0.1, final_div_factor=100)
 
-runner = dict(max_epochs=5)
+runner = dict(max_epochs=4)
 checkpoint_config = dict(interval=1, max_keep_ckpts=2)
 evaluation = dict(interval=1, save_best="abs_rel")
 log_config = dict(interval=50)

@@ -70,13 +70,13 @@ class Hits:
 def render(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A room drawn from `rng`: image uint8 (H,W,3), depth float32 (H,W) along the optical axis in metres, and the
     camera's intrinsics float32 (3,3)."""
-    room = rng.uniform((3.5, 4.0, 2.3), (6.5, 7.5, 3.4))
+    room = rng.uniform((2.6, 2.6, 2.4), (8.5, 8.5, 3))
     # away from the middle, looking across it: not at a wall close by
     bearing = rng.uniform(0, 2 * np.pi)
     aside = rng.uniform(0.5, 1) * (room[:2] / 2 - 0.4) * (np.cos(bearing), np.sin(bearing))
-    camera = np.array([*(room[:2] / 2 + aside), rng.uniform(1.4, 1.6)])
+    camera = np.array([*(room[:2] / 2 + aside), rng.uniform(1.45, 1.55)])
     yaw = bearing + np.pi + rng.normal(0, 0.35)
-    rotation = camera_rotation(yaw, pitch=rng.uniform(-0.25, -0.1), roll=rng.normal(0, 0.01))
+    rotation = camera_rotation(yaw, pitch=rng.uniform(-0.2, -0.15), roll=rng.normal(0, 0.01))
     intrinsics = camera_intrinsics(rng.uniform(64, 66), height, width)
     rays = cast_rays(intrinsics, rotation, height, width)
     things = furnish(rng, room, camera)
@@ -124,14 +124,14 @@ def furnish(rng: np.random.Generator, room: np.ndarray, camera: np.ndarray) -> l
     """Boxes and spheres on the floor, none of them around the camera."""
     things: list[Box | Sphere] = []
     for _ in range(rng.integers(2, 6)):
-        half = rng.uniform((0.15, 0.15, 0.1), (0.7, 0.7, 0.9))
+        half = rng.uniform((0.15, 0.15, 0.1), (0.5, 0.5, 0.6))
         place = rng.uniform((0.3, 0.3), room[:2] - 0.3)
         things.append(Box(np.array([*place, half[2]]), half, rng.uniform(0, np.pi)))
     for _ in range(rng.integers(1, 3)):
         radius = rng.uniform(0.12, 0.45)
         place = rng.uniform((0.5, 0.5), room[:2] - 0.5)
         things.append(Sphere(np.array([*place, radius]), radius))
-    return [thing for thing in things if np.linalg.norm((thing.centre - camera)[:2]) > reach(thing) + 0.8]
+    return [thing for thing in things if np.linalg.norm((thing.centre - camera)[:2]) > reach(thing) + 1.2]
 
 
 def reach(thing: Box | Sphere) -> float:

@@ -6,7 +6,7 @@ data = dict(
     samples_per_gpu=8,
     workers_per_gpu=2,
     train=dict(
-        num_images=3200,
+        num_images=3600,
         scene_seed=0,
         pipeline=[dict(type="RandomFlip", prob=0.5)],
         **_rooms,
