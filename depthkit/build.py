@@ -135,12 +135,14 @@ def build_data(config: Config, device: torch.device, validate: bool) -> tuple[Da
     ranks = {"rank": distributed.rank(), "world_size": distributed.world_size(), "pin_memory": device.type == "cuda"}
     sizes = {"batch_size": config.data.samples_per_gpu, "workers": config.data.workers_per_gpu}
     train_set = DATA.build(config.data.train, seed=config.seed)
+    train_set.check()
     iters_per_epoch = config.runner.iters_per_epoch
     loader = train_loader(train_set, seed=config.seed, iters_per_epoch=iters_per_epoch, **sizes, **ranks)
     logger.info("Training on %d samples, %d steps an epoch", len(train_set), loader.batch_sampler.steps_per_epoch)
     if not (validate and config.data.val):
         return loader, None
     val_set = DATA.build(config.data.val)
+    val_set.check()
     logger.info("Validating on %d samples by protocol %s", len(val_set), val_set.protocol)
     if config.data.val == config.data.test:
         logger.info("Validation and test set are the same: the best checkpoint is selected on the test split")

@@ -22,17 +22,20 @@ PLACE = ("mode", "epoch", "iter")  # the keys of a record that say when it was t
 
 
 def setup(log_file: Path, level: str, rank: int) -> None:
-    """Sends rank 0's messages to the terminal and to `log_file`; other ranks show their warnings alone."""
+    """Sends rank 0's messages from `level` on to the terminal, and all to `log_file`; other ranks show their warnings
+    alone."""
     name = "%(name)s" if rank == 0 else f"%(name)s rank {rank}"
     formatter = logging.Formatter(f"%(asctime)s - {name} - %(levelname)s - %(message)s")
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
+    terminal = logging.StreamHandler(sys.stdout)
+    terminal.setLevel(level if rank == 0 else logging.WARNING)
+    handlers: list[logging.Handler] = [terminal]
     if rank == 0:
         handlers.append(logging.FileHandler(log_file))
     for handler in handlers:
         handler.setFormatter(formatter)
     logger.handlers = handlers
     logger.propagate = False
-    logger.setLevel(level if rank == 0 else logging.WARNING)
+    logger.setLevel(logging.DEBUG)
 
 
 def environment(device: torch.device, world_size: int) -> dict[str, str]:

@@ -9,6 +9,9 @@ from depthkit.config import Config, default_work_dir, load_config
 
 logger = logging.getLogger("depthkit")
 
+# what the user can mend: the message says how, and stands alone
+USERS_ERRORS = (ValueError, FileNotFoundError, FloatingPointError)
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m depthkit.train", description="Trains a depth model.")
@@ -35,13 +38,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         from depthkit.distributed import close, init
 
         runner = build_runner(config, args, init(args.launcher, **config.dist_params))
-    except (ValueError, FileNotFoundError) as error:  # what the user can mend: the message says how
+    except USERS_ERRORS as error:
         logger.debug("where it happened:", exc_info=True)
         sys.exit(f"depthkit.train: {error}")
     try:
         runner.train()
-    except Exception:
-        logger.exception("Stopped in epoch %d, after %d steps", runner.epoch + 1, runner.step)
+    except Exception as error:
+        place = f"Stopped in epoch {runner.epoch + 1}, after {runner.step} steps"
+        if isinstance(error, USERS_ERRORS):
+            # the message of an error in a worker is its traceback, which ends with the reason
+            logger.error("%s: %s", place, str(error).splitlines()[-1])
+            logger.debug("where it happened:", exc_info=True)
+        else:
+            logger.exception(place)
         sys.exit(1)
     close()
 

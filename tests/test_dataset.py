@@ -36,6 +36,14 @@ def test_a_sample_without_any_depth_is_legal():
     assert OneDepth(depth=np.zeros((2, 3), np.float32), max_depth=10)[0, 0]["depth"].count_nonzero() == 0
 
 
+@pytest.mark.parametrize("depth", [0.0, 2.5, np.nan])
+def test_a_set_without_any_depth_is_refused(depth):
+    dataset = OneDepth(depth=np.full((2, 3), depth, np.float32), min_depth=0.001, max_depth=2)
+    with pytest.raises(ValueError, match=r"no depth of 3 samples, such as sample 0, lies in 0.001 to 2 m.*depth_scale"):
+        dataset.check()
+    OneDepth(depth=DEPTH, max_depth=2).check()
+
+
 def test_augmentation_follows_from_seed_and_position_alone():
     def drawn(seed, position, index):
         return OneDepth(depth=DEPTH, max_depth=10, pipeline=[Noise()], seed=seed)[position, index]["depth"].tolist()

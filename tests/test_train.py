@@ -7,13 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 import torch
+from PIL import Image
 
 from depthkit import checkpoint
 from depthkit.config import load_config
-from depthkit.train import parse_args, read_config
+from depthkit.data.io import write_depth_png
+from depthkit.train import main, parse_args, read_config
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -174,3 +177,50 @@ def test_a_missing_dataset_says_where_and_what_to_do(tmp_path):
     assert "Traceback" not in done.stderr
     assert str(tmp_path / "absent") in done.stderr
     assert "python -m depthkit.synthesize absent" in done.stderr
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Twenty pairs in NYU's layout, and a config that trains on them."""
+    for i in range(20):
+        Image.new("RGB", (32, 24), (10 * i, 0, 0)).save(tmp_path / f"{i}.png")
+        write_depth_png(tmp_path / f"{i}d.png", np.full((24, 32), 0.1 * i + 1), scale=1000)
+    (tmp_path / "split.txt").write_text("".join(f"{i}.png {i}d.png\n" for i in range(20)))
+    train = dict(type="NYUDataset", data_root=str(tmp_path), split="split.txt", max_depth=10)
+    text = f"data = dict(samples_per_gpu=2, workers_per_gpu=0, train=dict(_delete_=True, **{train}))\n"
+    return tmp_path, tiny.write_config(tmp_path, text)
+
+
+def wrong_type(folder):
+    Image.new("L", (32, 24), 7).save(folder / "0d.png")
+
+
+def all_invalid(folder):
+    for i in range(20):
+        write_depth_png(folder / f"{i}d.png", np.zeros((24, 32)), scale=1000)
+
+
+def half_written(folder):
+    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:60])
+
+
+@pytest.mark.parametrize(
+    ("damage", "workers", "message"),
+    [
+        (wrong_type, 0, r"0d.png has 8 bits a channel \(mode L\); depth needs a 16-bit grey image"),
+        (all_invalid, 0, r"no depth of 8 samples, such as .*0.png, lies in 0.001 to 10 m, the highest is 0 m"),
+        (half_written, 0, r"Stopped in epoch 1, after \d steps: .*1.png cannot be read"),
+        (half_written, 1, r"Stopped in epoch 1, after \d steps: ValueError: .*1.png cannot be read"),
+    ],
+)
+def test_bad_files_give_one_clear_error(pairs, damage, workers, message, capsys):
+    folder, config = pairs
+    damage(folder)
+    options = ["--work-dir", str(folder / "run"), "--no-validate", "--cfg-options", f"data.workers_per_gpu={workers}"]
+    with pytest.raises(SystemExit) as stopped:
+        main([str(config), *options])
+    said = f"{capsys.readouterr().out}{stopped.value.code}"
+    assert re.search(message, said)
+    assert "Traceback" not in said
+    (log,) = (folder / "run").glob("*.log")
+    assert "Traceback" in log.read_text()

@@ -43,5 +43,23 @@ class DepthDataset(Dataset, ABC):
         rng = np.random.default_rng((self.seed, position))
         for transform in self.pipeline:
             sample = transform(sample, rng)
-        measured = (sample.depth >= self.min_depth) & (sample.depth <= self.max_depth)
-        return to_tensors(replace(sample, depth=np.where(measured, sample.depth, np.float32(0))), position)
+        return to_tensors(replace(sample, depth=self.within_range(sample.depth)), position)
+
+    def within_range(self, depth: np.ndarray) -> np.ndarray:
+        """`depth` in metres, with 0 where it counts as not measured."""
+        measured = (depth >= self.min_depth) & (depth <= self.max_depth)
+        return np.where(measured, depth, np.float32(0))
+
+    def check(self, count: int = 8) -> None:
+        """Loads `count` samples, spread over the set: what is wrong with all files shows before the work starts.
+
+        A file that cannot be read is an error, and so are depths of which not one is measured.
+        """
+        indices = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        samples = [self.load(int(index)) for index in indices]
+        if not any(self.within_range(sample.depth).any() for sample in samples):
+            highest = max(float(sample.depth.max()) for sample in samples)
+            raise ValueError(
+                f"no depth of {len(samples)} samples, such as {samples[0].path}, lies in {self.min_depth:g} to"
+                f" {self.max_depth:g} m, the highest is {highest:g} m: look at the dataset's depth_scale and range"
+            )
