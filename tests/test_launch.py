@@ -30,9 +30,8 @@ class Launch:
         self.file = folder / f"output{len(list(folder.iterdir()))}"
         with self.file.open("w") as file:
             command = [*shell, str(script), *arguments]
-            self.process = subprocess.Popen(
-                command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=file, stderr=file
-            )
+            streams = {"stdin": subprocess.PIPE, "stdout": file, "stderr": file}
+            self.process = subprocess.Popen(command, cwd=folder, env=environment, preexec_fn=heed_signals, **streams)
 
     def ready(self, count):
         """Waits until `count` processes told how they were started."""
@@ -48,6 +47,12 @@ class Launch:
 
     def reports(self):
         return probe.reports(self.output())
+
+
+def heed_signals():
+    """Undoes nohup, and what shells do to their background jobs: they cannot trap a signal that is ignored before."""
+    for name in SIGNALS:
+        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
 
 
 def wait_for(condition):
