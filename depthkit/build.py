@@ -54,6 +54,7 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
         loader,
         momentum_schedule=build_momentum_schedule(config.momentum_config, steps["total_steps"]),
         max_norm=(config.optimizer_config.grad_clip or {"max_norm": float("inf")})["max_norm"],
+        max_skipped=config.optimizer_config.max_skipped,
         max_epochs=config.runner.max_epochs,
         evaluate=evaluate,
         hooks=build_hooks(config, evaluates=evaluate is not None),
@@ -66,7 +67,7 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
     )
     if state:
         runner.load_state_dict(state)
-        logger.info("Resumed from %s, after %d epochs and %d steps", resumed, runner.epoch, runner.step)
+        logger.info("Resumed from %s, after %d epochs and %d steps in all", resumed, runner.epoch, runner.step)
     elif config.resume_from:
         logger.info("There is no checkpoint in %s to resume from: a fresh start", config.work_dir)
     return runner
@@ -87,7 +88,7 @@ def find_resumed(config: Config) -> Path | None:
         return distributed.from_main(checkpoint.find_newest(work_dir) if distributed.is_main() else None)
     if config.resume_from:
         return Path(config.resume_from)
-    if files := checkpoint.epoch_files(work_dir):
+    if files := checkpoint.resumable_files(work_dir):
         raise ValueError(
             f"{work_dir} holds checkpoints of an earlier run, such as {files[-1].name}: go on from them with"
             f" --resume-from auto, or start anew in another folder with --work-dir"

@@ -13,12 +13,19 @@ logger = logging.getLogger("depthkit")
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Writes `state`, made of tensors and plain types, so that `path` is at any moment the old file or the new one."""
+    """Writes `state`, made of tensors and plain types, so that `path` is at any moment the old file or the new one.
+
+    On a full disk, OSError.
+    """
     partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(partial, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     os.replace(partial, path)
     _sync_folder(path.parent)
 
@@ -67,13 +74,27 @@ def load(path: str | Path) -> dict[str, Any]:
 
 def epoch_files(work_dir: Path) -> list[Path]:
     """The checkpoints epoch_N.pth in `work_dir`, oldest first."""
-    numbered = {file: re.fullmatch(r"epoch_(\d+)\.pth", file.name) for file in work_dir.glob("epoch_*.pth")}
-    return sorted((file for file in numbered if numbered[file]), key=lambda file: int(numbered[file][1]))
+    return _numbered(work_dir, "epoch")
+
+
+def step_files(work_dir: Path) -> list[Path]:
+    """The checkpoints step_N.pth in `work_dir`, oldest first; the next epoch's file replaces them."""
+    return _numbered(work_dir, "step")
+
+
+def _numbered(work_dir: Path, unit: str) -> list[Path]:
+    found = {file: re.fullmatch(rf"{unit}_(\d+)\.pth", file.name) for file in work_dir.glob(f"{unit}_*.pth")}
+    return sorted((file for file in found if found[file]), key=lambda file: int(found[file][1]))
+
+
+def resumable_files(work_dir: Path) -> list[Path]:
+    """All checkpoints in `work_dir` that a run can go on from, oldest first."""
+    return epoch_files(work_dir) + step_files(work_dir)
 
 
 def find_newest(work_dir: Path) -> Path | None:
     """The newest checkpoint in `work_dir` that can be read; damaged ones are passed over with a warning."""
-    for file in reversed(epoch_files(work_dir)):
+    for file in reversed(resumable_files(work_dir)):
         try:
             load(file)
         except ValueError as error:

@@ -17,13 +17,14 @@ DEFAULTS: dict[str, Any] = {
     "pretrained": None,
     "data": {"samples_per_gpu": 8, "workers_per_gpu": 2, "train": {}, "val": {}, "test": {}},
     "optimizer": {},
-    "optimizer_config": {"grad_clip": None},
+    # max_skipped: how many steps in a row may have a gradient that is not finite; they change nothing
+    "optimizer_config": {"grad_clip": None, "max_skipped": 0},
     "lr_config": {"policy": "fixed"},
     "momentum_config": None,
     # iters_per_epoch cuts an endless stream of samples into epochs; None is one pass over the data
     "runner": {"max_epochs": 24, "iters_per_epoch": None},
-    # intervals count epochs; max_keep_ckpts None keeps all
-    "checkpoint_config": {"interval": 1, "max_keep_ckpts": None},
+    # intervals count epochs; max_keep_ckpts None keeps all; steps and minutes: how often to save in between
+    "checkpoint_config": {"interval": 1, "max_keep_ckpts": None, "steps": None, "minutes": None},
     # rule: "less", "greater", or None for the one that suits the metric
     "evaluation": {"interval": 1, "save_best": "abs_rel", "rule": None},
     "log_config": {

@@ -122,6 +122,38 @@ def from_main(value: Any) -> Any:
     return box[0]
 
 
+def gather(value: Any) -> list[Any]:
+    """The picklable values of all ranks, in their order, on every rank."""
+    box = [value] * world_size()
+    if world_size() > 1:
+        dist.all_gather_object(box, value)
+    return box
+
+
+class Agreement:
+    """The largest of the numbers that the ranks hand in, told to all of them alike and without waiting.
+
+    It travels over gloo beside the training, on the CPU, so no rank waits for its device.
+    """
+
+    def __init__(self) -> None:
+        self.group = dist.new_group(backend="gloo") if world_size() > 1 else None
+        self.number = torch.zeros(1, dtype=torch.int64)
+        self.pending: dist.Work | None = None
+
+    def exchange(self, number: int) -> int:
+        """Hands in `number`, and returns the largest of those handed in by the call before; alone, of this one."""
+        if self.group is None:
+            return number
+        agreed = 0
+        if self.pending:
+            self.pending.wait()
+            agreed = int(self.number)
+        self.number.fill_(number)
+        self.pending = dist.all_reduce(self.number, dist.ReduceOp.MAX, self.group, async_op=True)
+        return agreed
+
+
 class _AllReduce(torch.autograd.Function):
     """The sum over ranks. Every rank's loss depends on every rank's input, so gradients are summed over ranks too."""
 

@@ -1,6 +1,8 @@
 """Hooks watch a run at five points and write down what they see: logs, pictures, evaluations, checkpoints."""
 
 import logging
+import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,21 +154,40 @@ class TensorboardImageLoggerHook(TensorboardHook):
 class CheckpointHook(Hook):
     """Saves epoch_N.pth every `interval` epochs and after the last, latest.pth, and the best one by a metric.
 
-    It stands last among the hooks, so that a checkpoint knows its own score. `rule` says whether "less" or "greater" is
-    better; None takes the usual sense of the metric. `max_keep_ckpts` bounds the number of epoch files; None keeps all.
+    In between it saves step_N.pth every `steps` steps, every `minutes` minutes, and where a signal stops the run; the
+    next checkpoint takes its place. The hook stands last, so that a checkpoint knows its own score. `rule` says whether
+    "less" or "greater" is better; None takes the usual sense of the metric. `max_keep_ckpts` bounds the number of epoch
+    files; None keeps all.
+
+    A save that fails, on a full disk, leaves the earlier files as they are and the run goes on; the third in a row
+    stops it.
     """
 
-    def __init__(self, interval: int, max_keep_ckpts: int | None, save_best: str | None, rule: str | None) -> None:
+    MAX_FAILURES = 3
+
+    def __init__(
+        self,
+        interval: int,
+        max_keep_ckpts: int | None,
+        save_best: str | None,
+        rule: str | None,
+        steps: int | None = None,
+        minutes: float | None = None,
+    ) -> None:
         if rule not in (None, "less", "greater"):
             raise ValueError(f"evaluation.rule is {rule!r}; use 'less', 'greater' or None")
         if save_best not in (None, *METRICS):
             raise ValueError(f"evaluation.save_best is {save_best!r}; use None or one of {', '.join(METRICS)}")
         self.interval = interval
+        self.steps = steps or math.inf
+        self.seconds = 60 * minutes if minutes else math.inf
         self.max_keep_ckpts = max_keep_ckpts
         self.save_best = save_best
         self.greater = rule == "greater" if rule else save_best in ("a1", "a2", "a3")
         self.best_score: float | None = None
         self.best_file: str | None = None
+        self.failures = 0
+        self.saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         return {"best_score": self.best_score, "best_file": self.best_file}
@@ -178,22 +199,24 @@ class CheckpointHook(Hook):
         if is_main():
             checkpoint.remove_partial(runner.work_dir)
 
+    def after_step(self, runner: "Runner") -> None:
+        due = runner.step % self.steps == 0 or time.monotonic() - self.saved_at > self.seconds
+        if is_main() and (due or runner.stop):
+            self.save_progress(runner, runner.work_dir / f"step_{runner.step}.pth")
+
     def after_epoch(self, runner: "Runner") -> None:
-        outdated = self.best_file
         improved = self.improved(runner)
         if not is_main():
             return
-        if runner.epoch % self.interval == 0 or runner.epoch == runner.max_epochs:
-            path = runner.work_dir / f"epoch_{runner.epoch}.pth"
-            self.save(runner, path)
-            checkpoint.point_latest(path)
-            self.remove_old(runner.work_dir)
-        if improved:
-            self.save(runner, runner.work_dir / self.best_file)
-            if outdated:
-                (runner.work_dir / outdated).unlink(missing_ok=True)
+        # the best before the epoch's: a checkpoint must not name a file that a kill has kept from being written
+        if improved and self.save(runner, runner.work_dir / self.best_file):
+            for file in runner.work_dir.glob(f"best_{self.save_best}_epoch_*.pth"):
+                if file.name != self.best_file:
+                    file.unlink()
         if runner.evaluation and self.save_best:
             logger.info("Best %s is %.4f, in %s", self.save_best, self.best_score, self.best_file)
+        if runner.epoch % self.interval == 0 or runner.epoch == runner.max_epochs:
+            self.save_progress(runner, runner.work_dir / f"epoch_{runner.epoch}.pth")
 
     def improved(self, runner: "Runner") -> bool:
         """Takes note of this epoch's score, and says whether it is the best so far."""
@@ -206,14 +229,31 @@ class CheckpointHook(Hook):
         self.best_file = f"best_{self.save_best}_epoch_{runner.epoch}.pth"
         return True
 
-    def save(self, runner: "Runner", path: Path) -> None:
-        checkpoint.save(runner.state_dict() | {"meta": runner.meta}, path)
-        logger.info("Saved %s", path)
+    def save_progress(self, runner: "Runner", path: Path) -> None:
+        """Saves the run to `path`, where a resume finds it, and then removes what it replaces."""
+        if self.save(runner, path):
+            checkpoint.point_latest(path)
+            outdated = checkpoint.step_files(runner.work_dir)
+            if self.max_keep_ckpts is not None:
+                outdated += checkpoint.epoch_files(runner.work_dir)[: -self.max_keep_ckpts]
+            for file in outdated:
+                if file != path:
+                    file.unlink()
 
-    def remove_old(self, work_dir: Path) -> None:
-        if self.max_keep_ckpts is not None:
-            for file in checkpoint.epoch_files(work_dir)[: -self.max_keep_ckpts]:
-                file.unlink()
+    def save(self, runner: "Runner", path: Path) -> bool:
+        """Whether it worked."""
+        self.saved_at = time.monotonic()
+        try:
+            checkpoint.save(runner.state_dict() | {"meta": runner.meta}, path)
+        except OSError as error:
+            self.failures += 1
+            if self.failures == self.MAX_FAILURES:
+                raise
+            logger.error("NOT SAVED: %s: %s. Earlier checkpoints are whole; training goes on", path, error)
+            return False
+        self.failures = 0
+        logger.info("Saved %s", path)
+        return True
 
 
 @HOOKS.register

@@ -1,5 +1,6 @@
 """The training loop: epochs, steps, and the update of the weights, written out in view."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +20,12 @@ from depthkit.evaluate import Evaluation
 from depthkit.hooks import Hook
 from depthkit.logs import peak_memory
 from depthkit.optim import set_lr
+from depthkit.signals import StopSignals
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
+logger = logging.getLogger("depthkit")
 
 
 class Runner:
@@ -45,13 +49,15 @@ class Runner:
         hooks: Sequence[Hook] = (),
         momentum_schedule: Callable[[int], float] | None = None,
         max_norm: float = math.inf,
+        max_skipped: int = 0,
         log_interval: int = 50,
         evaluate: Callable[[nn.Module], Evaluation] | None = None,
         find_unused_parameters: bool = False,
         meta: dict[str, Any] | None = None,
     ) -> None:
         """`schedule` and `momentum_schedule` map the number of steps done to the next step's learning rate and beta1;
-        `max_norm` bounds the gradient's norm; `meta` says where the run comes from and goes into its checkpoints."""
+        `max_norm` bounds the gradient's norm; up to `max_skipped` steps in a row may have one that is not finite;
+        `meta` says where the run comes from and goes into its checkpoints."""
         self.model = model
         self.criterion = criterion
         self.optimizer = optimizer
@@ -64,6 +70,7 @@ class Runner:
         self.seed = seed
         self.hooks = hooks
         self.max_norm = max_norm
+        self.max_skipped = max_skipped
         self.evaluate = evaluate
         self.meta = meta or {}
 
@@ -74,6 +81,11 @@ class Runner:
         self.epoch = 0
         self.step = 0
         self.window = Window()
+        self.last_step: StepNumbers | None = None  # not looked at yet
+        self.skipped = 0  # steps in a row whose gradient was not finite
+        self.stop_signals = StopSignals()
+        self.agreement = distributed.Agreement()
+        self.stop = 0  # the number of the signal that all ranks agreed to stop for
 
         # What hooks may look at: the batch and prediction of this step, what was measured up to it or None between
         # two log steps, and the evaluation after this epoch or None.
@@ -84,17 +96,21 @@ class Runner:
         self.writer: SummaryWriter | None = None  # of TensorBoard, shared by the hooks that draw; rank 0 alone
 
     def train(self) -> None:
-        """Runs the epochs that are left; `after_train` is called after an error too."""
-        try:
-            self.call("before_train")
-            self.loader.batch_sampler.first_step = self.step
-            batches = iter(self.loader)
-            if distributed.world_size() > 1 and self.epoch < self.max_epochs:
-                batches = self.rehearse(batches)
-            while self.epoch < self.max_epochs:
-                self.train_epoch(batches)
-        finally:
-            self.call("after_train")
+        """Runs the epochs that are left, or up to the step at which a signal asks to stop.
+
+        `after_train` is called after an error too.
+        """
+        with self.stop_signals:
+            try:
+                self.call("before_train")
+                self.loader.batch_sampler.first_step = self.step
+                batches = iter(self.loader)
+                if distributed.world_size() > 1 and self.epoch < self.max_epochs:
+                    batches = self.rehearse(batches)
+                while self.epoch < self.max_epochs and not self.stop:
+                    self.train_epoch(batches)
+            finally:
+                self.call("after_train")
 
     def train_epoch(self, batches: Iterator[dict[str, Any]]) -> None:
         """The steps that are left of one epoch."""
@@ -108,9 +124,15 @@ class Runner:
             self.window.data_time += time.perf_counter() - waiting_since
             values = self.train_step(self.batch)
             self.step += 1
-            self.window.add(values)
+            self.check_last_step()
+            self.last_step = StepNumbers(self.step, self.batch["path"], values)
+            self.window.add(self.last_step)
             self.record = self.summarise() if self.inner_step % self.log_interval == 0 else None
+            self.stop = self.agreement.exchange(self.stop_signals.received)
             self.call("after_step")
+            if self.stop:
+                return
+        self.check_last_step()
         self.epoch += 1
         self.call("after_epoch")
 
@@ -168,13 +190,31 @@ class Runner:
         steps_left = self.max_epochs * self.steps_per_epoch - self.step
         values = self.window.close(steps_left)
         times = {key: values.pop(key) for key in ("eta", "time", "data_time")}
-        if not math.isfinite(values["grad_norm"]):
-            raise FloatingPointError(
-                f"a gradient was not finite between steps {self.step - self.log_interval + 1} and {self.step}; those"
-                f" steps changed no weight. Averages since then: {values}. Resume from the last checkpoint with a lower"
-                f" learning rate or optimizer_config.grad_clip, or look for broken samples"
-            )
         return {**record, **times, "memory": peak_memory(self.device), **values}
+
+    def check_last_step(self) -> None:
+        """Looks at the step before this one, whose numbers have arrived by now, on all ranks alike.
+
+        A gradient that is not finite changed no weight. Up to `max_skipped` such steps in a row are told with the files
+        of their batch and passed over; one more is a FloatingPointError.
+        """
+        if self.last_step is None:
+            return
+        step, values, self.last_step = self.last_step, self.last_step.read(), None
+        if math.isfinite(values["grad_norm"]):
+            self.skipped = 0
+            return
+        self.skipped += 1
+        paths = [path for share in distributed.gather(step.paths) for path in share]
+        message = (
+            f"the gradient of step {step.number} is not finite: {values}. It changed no weight. Its batch: {paths}"
+        )
+        if self.skipped > self.max_skipped:
+            raise FloatingPointError(
+                f"{message}. Look at these files, or go on from the last checkpoint with a lower learning rate, a lower"
+                f" optimizer_config.grad_clip, or with optimizer_config.max_skipped above {self.max_skipped}"
+            )
+        logger.warning("Skipped: %s", message)
 
     def call(self, stage: str) -> None:
         for hook in self.hooks:
@@ -197,6 +237,27 @@ class Runner:
             hook.load_state_dict(state["runner"]["hooks"].get(f"{place}.{type(hook).__name__}", {}))
 
 
+class StepNumbers:
+    """What a step returned, on its way from the device: read one step later, it has arrived and nothing waits."""
+
+    def __init__(self, number: int, paths: list[str], values: dict[str, Tensor]) -> None:
+        self.number = number
+        self.paths = paths
+        self.names = list(values)
+        self.stacked = torch.stack(list(values.values())).detach()
+        self.finite = values["grad_norm"].isfinite()
+        self.on_host = self.stacked.to("cpu", non_blocking=True)
+        self.arrived = torch.cuda.Event() if self.stacked.is_cuda else None
+        if self.arrived:
+            self.arrived.record()
+
+    def read(self) -> dict[str, float]:
+        """The numbers by name."""
+        if self.arrived:
+            self.arrived.synchronize()
+        return dict(zip(self.names, self.on_host.tolist(), strict=True))
+
+
 class Window:
     """Averages what the steps since the last log step returned, without waiting for the device between them."""
 
@@ -213,16 +274,18 @@ class Window:
         self.data_time = 0.0
         self.started = time.perf_counter()
 
-    @torch.no_grad()
-    def add(self, values: dict[str, Tensor]) -> None:
-        stacked = torch.stack(list(values.values()))
-        self.sums = stacked if self.sums is None else self.sums.add_(stacked)
-        self.names = list(values)
+    def add(self, step: StepNumbers) -> None:
+        """A step whose gradient is not finite changed nothing, so it does not count."""
+        numbers = torch.cat([step.stacked, step.finite[None]])
+        numbers = torch.where(step.finite, numbers, 0.0)
+        self.sums = numbers if self.sums is None else self.sums.add_(numbers)
+        self.names = step.names
         self.steps += 1
 
     def close(self, steps_left: int) -> dict[str, float]:
         """Averages over steps and ranks, seconds a step ("time", "data_time") and seconds to go ("eta")."""
-        means = (distributed.all_reduce(self.sums) / (self.steps * distributed.world_size())).tolist()
+        *sums, count = distributed.all_reduce(self.sums).tolist()
+        means = [value / max(count, 1) for value in sums]
         elapsed = time.perf_counter() - self.started
         self.total_time += elapsed
         self.total_steps += self.steps

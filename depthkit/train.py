@@ -4,13 +4,14 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from signal import Signals
 
 from depthkit.config import Config, default_work_dir, load_config
 
 logger = logging.getLogger("depthkit")
 
 # what the user can mend: the message says how, and stands alone
-USERS_ERRORS = (ValueError, FileNotFoundError, FloatingPointError)
+USERS_ERRORS = (ValueError, OSError, FloatingPointError)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -53,6 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             logger.exception(place)
         sys.exit(1)
     close()
+    if runner.stop:
+        logger.info(
+            "Stopped by %s after %d steps; go on with --resume-from auto", Signals(runner.stop).name, runner.step
+        )
+        sys.exit(128 + runner.stop)
 
 
 def read_config(args: argparse.Namespace) -> Config:

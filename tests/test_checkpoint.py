@@ -2,6 +2,7 @@ import os
 import pickle
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,7 +40,6 @@ def test_a_failed_save_keeps_the_old_file(tmp_path):
     with pytest.raises((pickle.PicklingError, AttributeError)):
         checkpoint.save({"state_dict": STATE["state_dict"], "bad": lambda: None}, path)
     assert checkpoint.load(path)["runner"] == {"epoch": 1}
-    checkpoint.remove_partial(tmp_path)
     assert os.listdir(tmp_path) == ["epoch_1.pth"]
 
 
@@ -87,6 +87,43 @@ def test_the_newest_valid_one_is_found(tmp_path, caplog):
     damage(tmp_path / "epoch_10.pth", "data/0")
     assert checkpoint.find_newest(tmp_path).name == "epoch_9.pth"
     assert "epoch_10.pth is damaged" in caplog.text
+
+
+def test_a_step_file_is_newer_than_epochs(tmp_path):
+    for name in ("epoch_3", "step_90", "step_100"):
+        checkpoint.save(STATE, tmp_path / f"{name}.pth")
+    assert checkpoint.find_newest(tmp_path).name == "step_100.pth"
+    for name in ("step_100", "step_90"):
+        damage(tmp_path / f"{name}.pth", "data/0")
+    assert checkpoint.find_newest(tmp_path).name == "epoch_3.pth"
+
+
+def flipped(content, rng):
+    changed = bytearray(content)
+    changed[rng.integers(len(content))] ^= 1 << rng.integers(8)
+    return changed
+
+
+def truncated(content, rng):
+    return content[: rng.integers(len(content))]
+
+
+@pytest.mark.parametrize(("change", "count"), [(flipped, 1000), (truncated, 50)])
+def test_damage_anywhere_is_refused_or_changes_no_value(tmp_path, change, count):
+    path, rng = tmp_path / "epoch_1.pth", np.random.default_rng(0)
+    checkpoint.save(STATE, path)
+    content = path.read_bytes()
+    refused = 0
+    for _ in range(count):
+        path.write_bytes(change(content, rng))
+        try:
+            loaded = checkpoint.load(path)
+        except ValueError:
+            refused += 1
+        else:
+            assert torch.equal(loaded["state_dict"]["weight"], STATE["state_dict"]["weight"])
+            assert loaded["runner"] == STATE["runner"]
+    assert refused > 0.5 * count
 
 
 def test_latest_follows(tmp_path):

@@ -65,6 +65,7 @@ def test_one_process_needs_no_set_up():
     assert distributed.all_reduce(tensor) is tensor
     assert (distributed.rank(), distributed.world_size(), distributed.is_main()) == (0, 1, True)
     assert distributed.from_main("value") == "value"
+    assert [distributed.Agreement().exchange(number) for number in (0, 7, 0)] == [0, 7, 0]
     model = nn.BatchNorm2d(2)
     distributed.broadcast_buffers(model)
     assert distributed.data_parallel(model, torch.device("cpu"), False) is model
@@ -80,6 +81,12 @@ def test_seed_step_depends_on_seed_and_step_alone():
 
 
 # Two real ranks -------------------------------------------------------------------------------------------------------
+
+
+def rank_agreement(_):
+    """What three exchanges tell this rank, where each rank hands in other numbers."""
+    agreement = distributed.Agreement()
+    return [agreement.exchange(number) for number in ((0, 7, 0), (3, 0, 0))[distributed.rank()]]
 
 
 def normalised_model():
@@ -144,6 +151,11 @@ def test_sync_batchnorm_equals_the_whole_batch(returned):
         assert on_rank.keys() == expected.keys()
         for name, value in expected.items():
             torch.testing.assert_close(on_rank[name], value, rtol=1e-9, atol=1e-9, msg=name)
+
+
+def test_ranks_agree_one_exchange_later(returned):
+    # the largest of (0, 3), then of (7, 0)
+    assert returned["agreement"] == [[0, 3, 7]] * 2
 
 
 def test_ranks_share_what_rank_0_has_and_draw_apart(returned):

@@ -1,13 +1,14 @@
 import json
 import logging
 import re
+import resource
 
 import pytest
 import tiny
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from depthkit import checkpoint
-from depthkit.hooks import CheckpointHook, EvalHook
+from depthkit.hooks import CheckpointHook, EvalHook, Hook
 
 BOARD = "log_config = dict(hooks=[dict(type='TensorboardLoggerHook'), dict(type='TensorboardImageLoggerHook')])\n"
 
@@ -168,3 +169,50 @@ def test_leftovers_of_interrupted_saves_are_removed(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         runner.call("before_train")
     assert not leftover.exists()
+
+
+@pytest.fixture
+def full_disk():
+    """Call it for a disk that takes no file of more than 8 KB; by root or not, the error is the system's own."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def saved(runner):
+    """The names of the checkpoints that the run said it saved, in order."""
+    (log,) = runner.work_dir.glob("*.log")
+    return re.findall(r"Saved \S*/(\w+)\.pth", log.read_text())
+
+
+def test_checkpoints_between_epochs(tmp_path):
+    runner = tiny.train(tmp_path, "--no-validate", "--cfg-options", "checkpoint_config.steps=5")
+    assert saved(runner) == ["step_5", "step_10", "epoch_1", "step_15", "step_20", "epoch_2"]
+    files = sorted(path.name for path in runner.work_dir.glob("*.pth"))
+    assert files == ["epoch_1.pth", "epoch_2.pth", "latest.pth"]
+
+
+def test_checkpoints_by_the_clock(tmp_path):
+    options = ("checkpoint_config.minutes=1e-9", "checkpoint_config.interval=9", "runner.max_epochs=1")
+    runner = tiny.train(tmp_path, "--no-validate", "--cfg-options", *options)
+    assert saved(runner) == [*(f"step_{step}" for step in range(1, 13)), "epoch_1"]
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_the_third_failure_stops(tmp_path, full_disk):
+    options = ("checkpoint_config.steps=1", "runner.max_epochs=1")
+    runner = tiny.build(tmp_path, "--no-validate", "--cfg-options", *options)
+
+    class FillsUp(Hook):
+        def after_step(self, runner):
+            if runner.step == 4:
+                full_disk()
+
+    runner.hooks.append(FillsUp())
+    with pytest.raises(OSError, match="File too large"):
+        runner.train()
+    assert runner.step == 7
+    assert saved(runner) == [f"step_{step}" for step in range(1, 5)]
+    (log,) = runner.work_dir.glob("*.log")
+    assert log.read_text().count("NOT SAVED: ") == 2
+    assert sorted(path.name for path in runner.work_dir.glob("*.pth*")) == ["latest.pth", "step_4.pth"]
+    assert checkpoint.load(runner.work_dir / "latest.pth")["runner"]["step"] == 4

@@ -9,7 +9,7 @@ import depthkit
 
 ROOT = Path(depthkit.__file__).parent
 ROWS = [
-    {"registry", "distributed", "logs"},
+    {"registry", "distributed", "logs", "signals"},
     {"config", "optim", "checkpoint", "metrics", "visualize"},
     {"data", "models"},
     {"evaluate"},

@@ -1,6 +1,8 @@
 """The promises about exactness: resuming changes nothing, and neither does how a batch is split over ranks."""
 
 import json
+import os
+import signal
 
 import pytest
 import tiny
@@ -8,6 +10,7 @@ import torch
 from ranks import run_ranks
 
 from depthkit import distributed
+from depthkit.hooks import Hook
 
 
 def logged_losses(folder):
@@ -28,6 +31,35 @@ def rank_resume(folder):
         resumed = tiny.train(folder / name / "resumed", "--resume-from", str(halfway), "--seed", "99", *options)
         weights[name] = [whole.model.state_dict(), resumed.model.state_dict()]
     return weights
+
+
+class SendTerm(Hook):
+    """Slurm's scancel, as seen by the last rank alone, in the middle of the second epoch."""
+
+    def after_step(self, runner):
+        if runner.step == 17 and distributed.rank() == distributed.world_size() - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def rank_stop(folder):
+    """Where each rank stopped and why, and the final weights of the run never stopped and of the one that went on."""
+    options = (
+        "--cfg-options",
+        "data.workers_per_gpu=2",
+        "SyncBN=True",
+        "runner.max_epochs=3",
+        "runner.iters_per_epoch=12",
+    )
+    whole = tiny.train(folder / "never stopped", *options)
+    stopped = tiny.build(folder / "stopped", *options)
+    stopped.hooks.append(SendTerm())
+    stopped.train()
+    resumed = tiny.train(folder / "stopped", "--resume-from", "auto", *options)
+    return {
+        "stop": stopped.stop,
+        "step": stopped.step,
+        "weights": [whole.model.state_dict(), resumed.model.state_dict()],
+    }
 
 
 def rank_ten_steps(folder):
@@ -54,7 +86,8 @@ def rank_evaluation(folder):
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
     folder = tmp_path_factory.mktemp("one")
-    return {"resume": [rank_resume(folder)], "ten": rank_ten_steps(folder), "evaluation": [rank_evaluation(folder)]}
+    resume, stop, evaluation = [rank_resume(folder)], [rank_stop(folder)], [rank_evaluation(folder)]
+    return {"resume": resume, "stop": stop, "ten": rank_ten_steps(folder), "evaluation": evaluation}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +97,7 @@ def two(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
-    return run_ranks(3, __file__, tmp_path_factory.mktemp("three"), only="rank_resume rank_evaluation")
+    return run_ranks(3, __file__, tmp_path_factory.mktemp("three"), only="rank_resume rank_stop rank_evaluation")
 
 
 @pytest.mark.parametrize("ranks", ["one", "two", "three"])
@@ -72,6 +105,17 @@ def three(tmp_path_factory):
 def test_a_resumed_run_ends_with_the_same_weights(ranks, workers, request):
     for on_rank in request.getfixturevalue(ranks)["resume"]:
         whole, resumed = on_rank[workers]
+        assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+
+
+@pytest.mark.parametrize("ranks", ["one", "two", "three"])
+def test_a_signal_stops_all_ranks_at_one_step_and_a_resume_goes_on_from_there(ranks, request):
+    on_ranks = request.getfixturevalue(ranks)["stop"]
+    assert {on_rank["stop"] for on_rank in on_ranks} == {signal.SIGTERM}
+    (step,) = {on_rank["step"] for on_rank in on_ranks}
+    assert 17 < step < 20
+    for on_rank in on_ranks:
+        whole, resumed = on_rank["weights"]
         assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 

@@ -1,9 +1,14 @@
+from itertools import pairwise
+
 import pytest
 import tiny
 import torch
+from ranks import run_ranks
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from depthkit import distributed
 from depthkit.hooks import Hook
+from depthkit.runner import StepNumbers
 
 
 class Watch(Hook):
@@ -74,8 +79,8 @@ def test_the_step_never_waits_for_the_device(tmp_path):
     batches = iter(runner.loader)
     runner.model.train()
     with HostSyncs() as syncs:
-        for _ in range(3):
-            runner.window.add(runner.train_step(next(batches)))
+        for step in range(3):
+            runner.window.add(StepNumbers(step, [], runner.train_step(next(batches))))
             runner.step += 1
     assert syncs.found == []
     with HostSyncs() as syncs:  # what would wait is seen
@@ -111,21 +116,68 @@ def test_one_step_is_the_step_written_by_hand(tmp_path):
         torch.testing.assert_close(runner.model.state_dict()[name], weight, rtol=1e-4, atol=1e-6, msg=name)
 
 
+def poison(runner, steps):
+    """Makes the target of the last rank's batch infinite at `steps`; returns the weights after each step."""
+    real, after = runner.train_step, []
+
+    def train_step(batch):
+        if runner.step + 1 in steps and distributed.rank() == distributed.world_size() - 1:
+            batch["depth"][0, 0, 3, 4] = float("inf")
+        values = real(batch)
+        after.append(torch.cat([value.detach().flatten().clone() for value in runner.model.parameters()]))
+        return values
+
+    runner.train_step = train_step
+    return after
+
+
 def test_a_gradient_that_is_not_finite_changes_nothing_and_stops_the_run(tmp_path):
     runner = tiny.build(tmp_path, "--no-validate")
-    before = {name: value.clone() for name, value in runner.model.named_parameters()}
-    runner.model.depth[-1].register_full_backward_hook(lambda *_: (torch.full((2, 8, 12, 16), float("inf")),))
-    with pytest.raises(FloatingPointError, match="a gradient was not finite between steps 1 and 5"):
+    after = poison(runner, {4, 5})
+    with pytest.raises(FloatingPointError, match=r"of step 4 is not finite: .*'loss': .*room \d+ of scene_seed 0"):
         runner.train()
     assert runner.step == 5
-    after = dict(runner.model.named_parameters())
-    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert torch.equal(after[2], after[4])
+    assert not torch.equal(after[1], after[2])
+
+
+def rank_skip(folder):
+    """Four steps, two of them poisoned, with and without leave to skip: losses, what is said, weights."""
+    options = ("--cfg-options", "log_config.interval=6", "runner.max_epochs=1", "runner.iters_per_epoch=6")
+    skipping = tiny.build(folder / "skip", "--no-validate", *options, "optimizer_config.max_skipped=2")
+    after = poison(skipping, {2, 3, 5})
+    skipping.train()
+    stopping = tiny.build(folder / "stop", "--no-validate", *options, "optimizer_config.max_skipped=1")
+    poison(stopping, {2, 3, 5})
+    try:
+        stopping.train()
+    except FloatingPointError as error:
+        return {"weights": after, "stopped at": stopping.step, "message": str(error)}
+
+
+def test_skipping_on_two_ranks(tmp_path):
+    first, second = run_ranks(2, __file__, tmp_path)["skip"]
+    assert first["message"] == second["message"]
+    assert first["message"].startswith("the gradient of step 3 is not finite")
+    assert first["message"].count("of scene_seed 0") == 4  # 2 ranks x 2 images
+    assert first["stopped at"] == second["stopped at"] == 4
+    same = [torch.equal(*pair) for pair in pairwise(first["weights"])]
+    assert same == [True, True, False, True, False]
+    assert all(torch.equal(*pair) for pair in zip(first["weights"], second["weights"], strict=True))
+    (log,) = (tmp_path / "skip" / "run").glob("*.log")
+    assert log.read_text().count("Skipped: the gradient of step") == 3
+    (record,) = [line for line in log.read_text().splitlines() if "Epoch [1][6/6]" in line]
+    assert "nan" not in record
+    assert "inf" not in record
 
 
 def test_the_window_averages_over_steps(tmp_path):
     runner = tiny.build(tmp_path)
     for loss in (1.0, 2.0, 6.0):
-        runner.window.add({"loss": torch.tensor(loss), "grad_norm": torch.tensor(1.0)})
+        values = {"loss": torch.tensor(loss), "grad_norm": torch.tensor(1.0)}
+        runner.window.add(StepNumbers(1, [], values))
+    broken = {"loss": torch.tensor(float("nan")), "grad_norm": torch.tensor(float("inf"))}
+    runner.window.add(StepNumbers(4, [], broken))
     runner.step = 3
     record = runner.summarise()
     assert record["loss"] == 3.0

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler, default_collate
 
 from depthkit.data.dataset import DepthDataset
+from depthkit.signals import leave_to_parent
 
 Batch = dict[str, Any]
 
@@ -103,7 +104,14 @@ def train_loader(
 ) -> DataLoader:
     """Endless batches of this rank's share; its batch_sampler is a TrainSampler."""
     sampler = TrainSampler(len(dataset), batch_size, seed, rank, world_size, iters_per_epoch)
-    return DataLoader(dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate, pin_memory=pin_memory)
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin_memory,
+        worker_init_fn=leave_to_parent,
+    )
 
 
 def eval_loader(
@@ -124,6 +132,7 @@ def eval_loader(
         num_workers=workers,
         collate_fn=collate_by_size,
         pin_memory=pin_memory,
+        worker_init_fn=leave_to_parent,
     )
 
 

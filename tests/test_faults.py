@@ -1,0 +1,169 @@
+"""Runs that are killed or told to stop end with the weights of the run that nothing happened to.
+
+The suite has a short form; the campaign is a command: python tests/test_faults.py --kills 20 --ranks 2
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from depthkit import checkpoint
+
+ROOT = Path(__file__).parents[1]
+# two epochs of ten steps, saved after each of them
+OPTIONS = ["data.samples_per_gpu=2", "data.workers_per_gpu=1", "data.val.num_images=4", "custom_hooks=[]"]
+OPTIONS += [f"data.{split}.{side}=32" for split in ("train", "val") for side in ("height", "width")]
+OPTIONS += ["runner.max_epochs=2", "runner.iters_per_epoch=10", "log_config.interval=1", "SyncBN=True"]
+OPTIONS += ["checkpoint_config.steps=1", "log_config.hooks=[{'type':'TextLoggerHook'}]"]
+
+
+class Training:
+    """launch.sh with `ranks` processes, in a session of its own, training or resuming in `work_dir`."""
+
+    def __init__(self, work_dir: Path, ranks: int) -> None:
+        self.work_dir = work_dir
+        command = ["sh", str(ROOT / "launch.sh"), str(ROOT / "configs/quickstart.py"), str(ranks)]
+        command += ["--work-dir", str(work_dir), "--seed", "1", "--resume-from", "auto", "--cfg-options", *OPTIONS]
+        environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+        self.output = tempfile.TemporaryFile("w+")  # noqa: SIM115  lives as long as the process
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=self.output, stderr=self.output, start_new_session=True
+        )
+
+    def end(self) -> int:
+        return self.process.wait(timeout=240)
+
+    def said(self) -> str:
+        self.output.seek(0)
+        return self.output.read()
+
+    def wait_for_step(self, step: int) -> None:
+        """Until the run has saved that step, or ended."""
+        while self.process.poll() is None and not any(
+            int(file.stem.removeprefix("step_")) >= step for file in checkpoint.step_files(self.work_dir)
+        ):
+            time.sleep(0.01)
+
+    def processes(self) -> list[int]:
+        """All that are left of the run: its name stands in their command lines."""
+        pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if str(self.work_dir).encode() in command_line(pid) and pid != os.getpid()]
+
+    def kill(self) -> None:
+        """A power failure: no process gets to do anything any more."""
+        for pid in self.processes():
+            with_the_dead_ignored(os.kill, pid, signal.SIGKILL)
+        self.end()
+        while self.processes():
+            time.sleep(0.01)
+
+
+def command_line(pid: int) -> bytes:
+    return with_the_dead_ignored(Path(f"/proc/{pid}/cmdline").read_bytes) or b""
+
+
+def parent(pid: int) -> int:
+    status = with_the_dead_ignored(Path(f"/proc/{pid}/stat").read_text) or ") Z 0"
+    return int(status.rpartition(")")[2].split()[1])  # after the name, which may hold anything, and the state
+
+
+def with_the_dead_ignored(function, *arguments):
+    """What `function` returns; None where the process it deals with is gone."""
+    try:
+        return function(*arguments)
+    except (ProcessLookupError, FileNotFoundError):
+        return None
+
+
+def final_weights(work_dir: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load(work_dir / "epoch_2.pth")["state_dict"]
+
+
+def assert_equal(work_dir: Path, reference: Path) -> None:
+    ours, theirs = final_weights(work_dir), final_weights(reference)
+    assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
+    assert not list(work_dir.glob("*.partial"))
+    assert {file.name for file in work_dir.glob("*.pth")} == {file.name for file in reference.glob("*.pth")}
+
+
+def finish(work_dir: Path, ranks: int) -> None:
+    run = Training(work_dir, ranks)
+    assert run.end() == 0, run.said()
+
+
+def kill_and_finish(work_dir: Path, ranks: int, kills: int, rng: random.Random) -> int:
+    """Trains in `work_dir`, killed `kills` times at random moments; how often a checkpoint was there to go on from."""
+    survived = 0
+    for number in range(kills):
+        run = Training(work_dir, ranks)
+        # spread over the run, and over the moments of a step: forward, backward, save
+        run.wait_for_step(1 + 18 * number // kills)
+        time.sleep(rng.uniform(0, 0.3))
+        run.kill()
+        survived += checkpoint.find_newest(work_dir) is not None
+    finish(work_dir, ranks)
+    return survived
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The run of two ranks to which nothing happens."""
+    work_dir = tmp_path_factory.mktemp("reference") / "run"
+    finish(work_dir, ranks=2)
+    return work_dir
+
+
+def test_killed_twice(tmp_path, reference):
+    kill_and_finish(tmp_path / "run", ranks=2, kills=2, rng=random.Random(0))
+    assert_equal(tmp_path / "run", reference)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_launch_told_to_stop_twice_in_a_second(tmp_path, reference, number):
+    run = Training(tmp_path / "run", ranks=2)
+    run.wait_for_step(5)
+    for _ in range(2):
+        run.process.send_signal(number)
+        time.sleep(0.2)
+    assert run.end() == 128 + number, run.said()
+    assert run.processes() == []
+    assert "Stopped by SIGTERM after" in run.said()
+    finish(run.work_dir, ranks=2)
+    assert_equal(run.work_dir, reference)
+
+
+def test_one_rank_told_to_stop(tmp_path, reference):
+    run = Training(tmp_path / "run", ranks=2)
+    run.wait_for_step(5)
+    (torchrun,) = [pid for pid in run.processes() if b"\0torch.distributed.run\0" in command_line(pid)]
+    os.kill(max(pid for pid in run.processes() if parent(pid) == torchrun), signal.SIGTERM)
+    assert run.end() == 1
+    assert run.processes() == []
+    finish(run.work_dir, ranks=2)
+    assert_equal(run.work_dir, reference)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kills trainings at random moments; their weights must not change.")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    folder = Path(tempfile.mkdtemp())
+    finish(folder / "reference", args.ranks)
+    survived = kill_and_finish(folder / "killed", args.ranks, args.kills, random.Random(args.seed))
+    assert_equal(folder / "killed", folder / "reference")
+    print(f"{args.kills} kills of {args.ranks} ranks, {survived} with a checkpoint to go on from: weights equal")
+
+
+if __name__ == "__main__":
+    main()
