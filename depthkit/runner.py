@@ -126,7 +126,6 @@ class Runner:
             self.step += 1
             self.check_last_step()
             self.last_step = StepNumbers(self.step, self.batch["path"], values)
-            self.window.add(self.last_step)
             self.record = self.summarise() if self.inner_step % self.log_interval == 0 else None
             self.stop = self.agreement.exchange(self.stop_signals.received)
             self.call("after_step")
@@ -188,12 +187,14 @@ class Runner:
         """The averages since the last log step, over all ranks, which call this together."""
         record = {"mode": "train", "epoch": self.epoch + 1, "iter": self.inner_step, "lr": self.lr}
         steps_left = self.max_epochs * self.steps_per_epoch - self.step
-        values = self.window.close(steps_left)
+        self.check_last_step()
+        values = self.window.close(steps_left, self.device)
         times = {key: values.pop(key) for key in ("eta", "time", "data_time")}
         return {**record, **times, "memory": peak_memory(self.device), **values}
 
     def check_last_step(self) -> None:
-        """Looks at the step before this one, whose numbers have arrived by now, on all ranks alike.
+        """Looks at the numbers of the last step not looked at yet, on all ranks alike: but at log steps, where that is
+        the current one, they have arrived by now and nothing waits.
 
         A gradient that is not finite changed no weight. Up to `max_skipped` such steps in a row are told with the files
         of their batch and passed over; one more is a FloatingPointError.
@@ -201,6 +202,7 @@ class Runner:
         if self.last_step is None:
             return
         step, values, self.last_step = self.last_step, self.last_step.read(), None
+        self.window.add(values)
         if math.isfinite(values["grad_norm"]):
             self.skipped = 0
             return
@@ -245,7 +247,6 @@ class StepNumbers:
         self.paths = paths
         self.names = list(values)
         self.stacked = torch.stack(list(values.values())).detach()
-        self.finite = values["grad_norm"].isfinite()
         self.on_host = self.stacked.to("cpu", non_blocking=True)
         self.arrived = torch.cuda.Event() if self.stacked.is_cuda else None
         if self.arrived:
@@ -259,7 +260,7 @@ class StepNumbers:
 
 
 class Window:
-    """Averages what the steps since the last log step returned, without waiting for the device between them."""
+    """Averages what the steps since the last log step returned."""
 
     def __init__(self) -> None:
         self.total_time = 0.0  # seconds spent on all steps of this process, evaluations apart
@@ -268,29 +269,29 @@ class Window:
 
     def start(self) -> None:
         """Begins an empty window now."""
-        self.names: list[str] = []
-        self.sums: Tensor | None = None
+        self.sums: dict[str, float] = {}
         self.steps = 0
+        self.finite_steps = 0
         self.data_time = 0.0
         self.started = time.perf_counter()
 
-    def add(self, step: StepNumbers) -> None:
-        """A step whose gradient is not finite changed nothing, so it does not count."""
-        numbers = torch.cat([step.stacked, step.finite[None]])
-        numbers = torch.where(step.finite, numbers, 0.0)
-        self.sums = numbers if self.sums is None else self.sums.add_(numbers)
-        self.names = step.names
+    def add(self, values: dict[str, float]) -> None:
+        """The numbers of one step; if its gradient is not finite it changed nothing, and they do not count."""
         self.steps += 1
+        if math.isfinite(values["grad_norm"]):
+            self.finite_steps += 1
+            for name, value in values.items():
+                self.sums[name] = self.sums.get(name, 0.0) + value
 
-    def close(self, steps_left: int) -> dict[str, float]:
+    def close(self, steps_left: int, device: torch.device) -> dict[str, float]:
         """Averages over steps and ranks, seconds a step ("time", "data_time") and seconds to go ("eta")."""
-        *sums, count = distributed.all_reduce(self.sums).tolist()
-        means = [value / max(count, 1) for value in sums]
+        share = torch.tensor([*self.sums.values(), self.finite_steps], dtype=torch.float64, device=device)
+        *sums, count = distributed.all_reduce(share).tolist()
         elapsed = time.perf_counter() - self.started
         self.total_time += elapsed
         self.total_steps += self.steps
         eta = steps_left * self.total_time / self.total_steps
         times = {"eta": eta, "time": elapsed / self.steps, "data_time": self.data_time / self.steps}
-        values = times | dict(zip(self.names, means, strict=True))
+        values = times | {name: value / count for name, value in zip(self.sums, sums, strict=True)}
         self.start()
         return values

@@ -109,7 +109,7 @@ def microseconds(block: callable) -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    batch = {"image": torch.ones(1, 3, 4, 4, dtype=torch.uint8), "depth": torch.ones(1, 1, 4, 4)}
+    batch = {"image": torch.ones(1, 3, 4, 4, dtype=torch.uint8), "depth": torch.ones(1, 1, 4, 4), "path": []}
     with tempfile.TemporaryDirectory() as folder:
         work_dir = Path(folder)
         logs.setup(work_dir / "benchmark.log", "INFO", rank=0)
