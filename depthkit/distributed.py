@@ -87,6 +87,13 @@ def close() -> None:
         dist.destroy_process_group()
 
 
+def is_lost_peer(error: Exception) -> bool:
+    """Whether `error` says that another rank is gone or stuck: that one, not this one, knows why."""
+    # gloo has no type of error of its own; its words for a peer that is gone, and for one that is stuck
+    words = ("Connection closed by peer", "Connection reset by peer", "Application timeout", "Timed out waiting")
+    return isinstance(error, dist.DistBackendError) or any(word in str(error) for word in words)
+
+
 def pick_device(place: Place, launcher: str) -> torch.device:
     """This rank's GPU, or the CPU where there is none (CUDA_VISIBLE_DEVICES=-1 hides them)."""
     if not torch.cuda.is_available():

@@ -45,13 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         runner.train()
     except Exception as error:
-        place = f"Stopped in epoch {runner.epoch + 1}, after {runner.step} steps"
-        if isinstance(error, USERS_ERRORS):
-            # the message of an error in a worker is its traceback, which ends with the reason
-            logger.error("%s: %s", place, str(error).splitlines()[-1])
-            logger.debug("where it happened:", exc_info=True)
-        else:
-            logger.exception(place)
+        tell(error, f"Stopped in epoch {runner.epoch + 1}, after {runner.step} steps")
         sys.exit(1)
     close()
     if runner.stop:
@@ -59,6 +53,21 @@ def main(argv: Sequence[str] | None = None) -> None:
             "Stopped by %s after %d steps; go on with --resume-from auto", Signals(runner.stop).name, runner.step
         )
         sys.exit(128 + runner.stop)
+
+
+def tell(error: Exception, place: str) -> None:
+    """Logs what stopped this rank: in one line where the user or another rank has to look, else with its traceback."""
+    from depthkit.distributed import is_lost_peer
+
+    reason = str(error).splitlines()[-1] if str(error) else repr(error)  # an error in a worker ends with its reason
+    if is_lost_peer(error):
+        logger.warning("%s: another rank is gone, or stuck: %s", place, reason)
+    elif isinstance(error, USERS_ERRORS):
+        logger.error("%s: %s", place, reason)
+    else:
+        logger.exception(place)
+        return
+    logger.debug("where it happened:", exc_info=True)
 
 
 def read_config(args: argparse.Namespace) -> Config:

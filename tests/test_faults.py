@@ -20,7 +20,7 @@ from depthkit import checkpoint
 
 ROOT = Path(__file__).parents[1]
 # two epochs of ten steps, saved after each of them
-OPTIONS = ["data.samples_per_gpu=2", "data.workers_per_gpu=1", "data.val.num_images=4", "custom_hooks=[]"]
+OPTIONS = ["data.samples_per_gpu=2", "data.workers_per_gpu=1", "data.val.num_images=4"]
 OPTIONS += [f"data.{split}.{side}=32" for split in ("train", "val") for side in ("height", "width")]
 OPTIONS += ["runner.max_epochs=2", "runner.iters_per_epoch=10", "log_config.interval=1", "SyncBN=True"]
 OPTIONS += ["checkpoint_config.steps=1", "log_config.hooks=[{'type':'TextLoggerHook'}]"]
@@ -29,9 +29,9 @@ OPTIONS += ["checkpoint_config.steps=1", "log_config.hooks=[{'type':'TextLoggerH
 class Training:
     """launch.sh with `ranks` processes, in a session of its own, training or resuming in `work_dir`."""
 
-    def __init__(self, work_dir: Path, ranks: int) -> None:
+    def __init__(self, work_dir: Path, ranks: int, config: Path = ROOT / "configs" / "quickstart.py") -> None:
         self.work_dir = work_dir
-        command = ["sh", str(ROOT / "launch.sh"), str(ROOT / "configs/quickstart.py"), str(ranks)]
+        command = ["sh", str(ROOT / "launch.sh"), str(config), str(ranks)]
         command += ["--work-dir", str(work_dir), "--seed", "1", "--resume-from", "auto", "--cfg-options", *OPTIONS]
         environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
         self.output = tempfile.TemporaryFile("w+")  # noqa: SIM115  lives as long as the process
@@ -150,6 +150,44 @@ def test_one_rank_told_to_stop(tmp_path, reference):
     assert run.processes() == []
     finish(run.work_dir, ranks=2)
     assert_equal(run.work_dir, reference)
+
+
+# a config is Python, so it can bring its own hook
+FAULT = """
+import os as _os, signal as _signal
+from depthkit.hooks import Hook as _Hook
+from depthkit.registry import HOOKS as _HOOKS
+
+@_HOOKS.register
+class _Fault(_Hook):
+    def after_step(self, runner):
+        if runner.step == 3 and _os.environ["RANK"] == "1":
+            {fault}
+
+_base_ = "{quickstart}"
+custom_hooks = [dict(type="_Fault")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("raise RuntimeError('broken on purpose')", "RuntimeError: broken on purpose\n"),
+        ("raise ValueError('bad on purpose')", "depthkit rank 1 - ERROR - Stopped in epoch 1, after 3 steps: bad on"),
+        ("_os.kill(_os.getpid(), _signal.SIGKILL)", "Signal 9 (SIGKILL) received by PID"),
+    ],
+)
+def test_a_rank_that_dies_takes_the_others_along_and_is_named_once(tmp_path, fault, reason):
+    config = tmp_path / "fault.py"
+    config.write_text(FAULT.format(fault=fault, quickstart=ROOT / "configs" / "quickstart.py"))
+    run = Training(tmp_path / "run", 2, config)
+    assert run.end() == 1
+    assert run.processes() == []
+    said = run.said()
+    assert said.count(reason) == 1, said
+    assert said.count("rank 1 - ERROR - Stopped in epoch 1, after 3 steps") == ("raise" in fault)
+    assert "depthkit - ERROR" not in said
+    assert "depthkit - WARNING - Stopped in epoch 1, after 3 steps: another rank is gone, or stuck" in said
 
 
 def main() -> None:
