@@ -228,13 +228,27 @@ class Runner:
         return {
             "state_dict": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "runner": {"epoch": self.epoch, "step": self.step, "seed": self.seed, "hooks": hooks},
+            "runner": {"epoch": self.epoch, "step": self.step, "seed": self.seed, "hooks": hooks, **self.batching()},
         }
+
+    def batching(self) -> dict[str, int]:
+        return {"global_batch": self.loader.batch_sampler.global_batch, "steps_per_epoch": self.steps_per_epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["state_dict"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch, self.step = state["runner"]["epoch"], state["runner"]["step"]
+        progress, now = state["runner"], self.batching()
+        before = {name: progress[name] for name in now}
+        self.epoch = progress["epoch"]
+        # at the same place between epochs, if these have another number of steps now
+        self.step = round(progress["step"] * now["steps_per_epoch"] / before["steps_per_epoch"])
+        if before != now:
+            logger.warning(
+                "The checkpoint comes from a run with %s, this one has %s: it goes on at the same place between epochs,"
+                " with other batches; the learning rate stays as configured, see --auto-scale-lr",
+                before,
+                now,
+            )
         for place, hook in enumerate(self.hooks):
             hook.load_state_dict(state["runner"]["hooks"].get(f"{place}.{type(hook).__name__}", {}))
 

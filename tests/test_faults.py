@@ -1,6 +1,6 @@
 """Runs that are killed or told to stop end with the weights of the run that nothing happened to.
 
-The suite has a short form; the campaign is a command: python tests/test_faults.py --kills 20 --ranks 2
+The suite has a short form; the campaign is a command: python tests/test_faults.py --saves 200 --kills 20 --ranks 2
 """
 
 import argparse
@@ -114,6 +114,36 @@ def kill_and_finish(work_dir: Path, ranks: int, kills: int, rng: random.Random) 
     return survived
 
 
+def kill_while_saving(folder: Path, rng: random.Random) -> int:
+    """Kills a process that saves one checkpoint after another; the number of the newest that can be loaded."""
+    folder.mkdir()
+    state = {"state_dict": {"weight": torch.arange(300_000.0)}}
+    pid = os.fork()
+    if pid == 0:
+        for number in range(1, 10_000):
+            path = folder / f"epoch_{number}.pth"
+            checkpoint.save(state | {"number": number}, path)
+            checkpoint.point_latest(path)
+            (folder / f"epoch_{number - 2}.pth").unlink(missing_ok=True)
+    time.sleep(rng.uniform(0.02, 0.2))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    newest = checkpoint.find_newest(folder)
+    checkpoint.remove_partial(folder)
+    assert not list(folder.glob("*.partial"))
+    if newest is None:
+        return 0
+    assert newest == checkpoint.epoch_files(folder)[-1]  # what has its name is whole
+    assert checkpoint.load(folder / "latest.pth")["number"] >= checkpoint.load(newest)["number"] - 1
+    return checkpoint.load(newest)["number"]
+
+
+def test_killed_while_saving(tmp_path):
+    rng = random.Random(0)
+    newest = [kill_while_saving(tmp_path / str(trial), rng) for trial in range(10)]
+    assert max(newest) > 1  # some kills came between saves
+
+
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """The run of two ranks to which nothing happens."""
@@ -191,14 +221,17 @@ def test_a_rank_that_dies_takes_the_others_along_and_is_named_once(tmp_path, fau
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Kills trainings at random moments; their weights must not change.")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--ranks", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(description="Kills at random moments: nothing may be lost.")
+    parser.add_argument("--saves", type=int, default=200, help="kills of a process that saves all the time")
+    parser.add_argument("--kills", type=int, default=20, help="kills of one training, whose weights must not change")
+    parser.add_argument("--ranks", type=int, default=2, help="processes of that training")
+    parser.add_argument("--seed", type=int, default=0, help="for the moments")
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp())
+    folder, rng = Path(tempfile.mkdtemp()), random.Random(args.seed)
+    newest = [kill_while_saving(folder / str(trial), rng) for trial in range(args.saves)]
+    print(f"{args.saves} kills while saving, {newest.count(0)} before the first was whole: the newest always loads")
     finish(folder / "reference", args.ranks)
-    survived = kill_and_finish(folder / "killed", args.ranks, args.kills, random.Random(args.seed))
+    survived = kill_and_finish(folder / "killed", args.ranks, args.kills, rng)
     assert_equal(folder / "killed", folder / "reference")
     print(f"{args.kills} kills of {args.ranks} ranks, {survived} with a checkpoint to go on from: weights equal")
 

@@ -190,3 +190,17 @@ def test_a_window_of_which_no_step_counts(tmp_path):
     runner = tiny.build(tmp_path)
     runner.window.add({"loss": float("nan"), "grad_norm": float("inf")})
     assert runner.summarise().keys() == {"mode", "epoch", "iter", "lr", "eta", "time", "data_time", "memory"}
+
+
+def test_resuming_with_another_global_batch_says_so_and_trains_all_epochs(tmp_path):
+    tiny.train(tmp_path, "--no-validate", "--cfg-options", "runner.max_epochs=1")
+    options = ("runner.max_epochs=2", "data.samples_per_gpu=5")
+    resumed = tiny.build(tmp_path, "--no-validate", "--resume-from", "auto", "--cfg-options", *options)
+    assert (resumed.epoch, resumed.step) == (1, 5)  # an epoch had 12 steps and has 5
+    resumed.train()
+    assert (resumed.epoch, resumed.step) == (2, 10)
+    log = max((tmp_path / "run").glob("*.log"))
+    assert (
+        "from a run with {'global_batch': 2, 'steps_per_epoch': 12}, this one has {'global_batch': 5, "
+        in log.read_text()
+    )
