@@ -1,4 +1,6 @@
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +118,19 @@ def test_the_constant_map_has_the_lowest_error():
     with pytest.raises(ValueError, match="not one of the 4 depths is measured"):
         constant_map(np.zeros((1, 2, 2)))
     assert ConstantDepth(best)(torch.zeros(3, 3, 8, 8))["depth"].shape == (3, 1, 2, 2)
+
+
+def resident_megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux for its memory")
+def test_memory_stays_flat_over_a_thousand_images():
+    class Large(Slopes):
+        def load(self, index):
+            return Sample(np.zeros((4, 6, 3), np.uint8), np.ones((120, 160), np.float32), f"sample {index}")
+
+    evaluate(Brightness(), eval_loader(Large(20), 4, 0), FULL, CPU)
+    before = resident_megabytes()
+    evaluate(Brightness(), eval_loader(Large(1000), 4, 0), FULL, CPU)
+    assert resident_megabytes() - before < 20  # the maps of one kind alone have 73
