@@ -1,0 +1,62 @@
+"""python -m depthkit.check_data CONFIG: lists the pairs of a config's datasets that have a fault."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from depthkit.config import load_config
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m depthkit.check_data",
+        description="Reads every pair of the training, validation and test set. Lists files that are missing or cannot"
+        " be read, images and depths of different sizes, depths of a wrong type, without a measured pixel or of a scale"
+        " unlike the others', and shows how much is measured, and how far. Ends with 1 if a pair has a fault.",
+    )
+    add = parser.add_argument
+    add("config", help="a config file, such as configs/swin_nyu.py")
+    add("--workers", type=int, default=os.cpu_count(), help="processes that read (default: %(default)s)")
+    add("--list", type=Path, metavar="FILE", help="write the faults to a file too, one a line")
+    add("--cfg-options", nargs="+", action="extend", default=[], metavar="a.b=c", help="override keys of the config")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        faults = check(args)
+    except (ValueError, OSError) as error:  # what the user can mend: the message says how
+        sys.exit(f"depthkit.check_data: {error}")
+    if args.list:
+        args.list.write_text("".join(f"{fault}\n" for fault in faults))
+    sys.exit(1 if faults else 0)
+
+
+def check(args: argparse.Namespace) -> list[str]:
+    """Prints what is found in each set; returns the faults, one a pair."""
+    config = load_config(args.config, args.cfg_options)
+    # torch comes in here: --help and a wrong config key answer without it
+    import depthkit.data  # noqa: F401  fills the registry
+    from depthkit.data.check import inspect, mark_unusual, summary
+    from depthkit.logs import progress
+    from depthkit.registry import DATA
+
+    faults, seen = [], []
+    for split in ("train", "val", "test"):
+        if not config.data[split] or config.data[split] in seen:
+            continue
+        seen.append(config.data[split])
+        dataset = DATA.build(config.data[split])
+        count = len(dataset)  # a split that is missing shows here
+        findings = mark_unusual(list(progress(inspect(dataset, args.workers), count, f"Checking {split}")))
+        found = [f"{split}: {finding.path}: {finding.fault}" for finding in findings if finding.fault]
+        print("\n".join([f"{split}: {summary(findings)}", *found]))
+        faults += found
+    return faults
+
+
+if __name__ == "__main__":
+    main()
