@@ -23,8 +23,10 @@ def save(state: dict[str, Any], path: Path) -> None:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
+            raise error.__context__ from None  # torch closes its zip file over the system's error, and fails again
         raise
     os.replace(partial, path)
     _sync_folder(path.parent)

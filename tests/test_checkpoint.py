@@ -1,5 +1,6 @@
 import os
 import pickle
+import resource
 import zipfile
 
 import numpy as np
@@ -41,6 +42,18 @@ def test_a_failed_save_keeps_the_old_file(tmp_path):
         checkpoint.save({"state_dict": STATE["state_dict"], "bad": lambda: None}, path)
     assert checkpoint.load(path)["runner"] == {"epoch": 1}
     assert os.listdir(tmp_path) == ["epoch_1.pth"]
+
+
+@pytest.mark.parametrize("numbers", [1000, 3_000_000])
+def test_a_full_disk_is_the_systems_error_and_leaves_nothing_behind(tmp_path, numbers):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            checkpoint.save({"weight": torch.ones(numbers)}, tmp_path / "epoch_1.pth")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_flipped_bit_is_found(tmp_path):
