@@ -171,14 +171,6 @@ def test_leftovers_of_interrupted_saves_are_removed(tmp_path, caplog):
     assert not leftover.exists()
 
 
-@pytest.fixture
-def full_disk():
-    """Call it for a disk that takes no file of more than 8 KB; by root or not, the error is the system's own."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
 def saved(runner):
     """The names of the checkpoints that the run said it saved, in order."""
     (log,) = runner.work_dir.glob("*.log")
@@ -198,14 +190,20 @@ def test_checkpoints_by_the_clock(tmp_path):
     assert saved(runner) == [*(f"step_{step}" for step in range(1, 13)), "epoch_1"]
 
 
-def test_a_full_disk_leaves_the_last_checkpoint_and_the_third_failure_stops(tmp_path, full_disk):
+def test_a_full_disk_leaves_the_last_checkpoint_and_the_third_failure_stops(tmp_path):
     options = ("checkpoint_config.steps=1", "runner.max_epochs=1")
     runner = tiny.build(tmp_path, "--no-validate", "--cfg-options", *options)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     class FillsUp(Hook):
+        """From step 4 on no file may grow beyond 8 KB: the error is the system's own."""
+
         def after_step(self, runner):
             if runner.step == 4:
-                full_disk()
+                resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+
+        def after_train(self, runner):
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     runner.hooks.append(FillsUp())
     with pytest.raises(OSError, match="File too large"):
