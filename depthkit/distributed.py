@@ -90,7 +90,7 @@ def close() -> None:
 def is_lost_peer(error: Exception) -> bool:
     """Whether `error` says that another rank is gone or stuck: that one, not this one, knows why."""
     # gloo has no type of error of its own; its words for a peer that is gone, and for one that is stuck
-    words = ("Connection closed by peer", "Connection reset by peer", "Application timeout", "Timed out waiting")
+    words = ("gloo/transport", "Connection closed by peer", "Application timeout", "Timed out waiting")
     return isinstance(error, dist.DistBackendError) or any(word in str(error) for word in words)
 
 
