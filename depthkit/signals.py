@@ -1,6 +1,8 @@
 """Signals that ask a run to stop: noted when they come, obeyed between two steps."""
 
+import os
 import signal
+import threading
 from types import FrameType
 
 STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
@@ -29,7 +31,16 @@ class StopSignals:
             raise KeyboardInterrupt
 
 
-def leave_to_parent(_: int) -> None:
-    """For a loader's worker, which a terminal or Slurm signals too: it must serve until the run itself ends."""
-    for number in STOPPING:
+def heed_only_parent(_: int) -> None:
+    """For a loader's worker, which a terminal or Slurm signals too: it serves until its own rank ends it by SIGTERM."""
+    for number in (signal.SIGUSR1, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # not on macOS, where there is no Slurm
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        threading.Thread(target=end_on_sigterm_from, args=(os.getppid(),), daemon=True).start()
+
+
+def end_on_sigterm_from(sender: int) -> None:
+    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != sender:
+        pass
+    os._exit(0)

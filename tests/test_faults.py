@@ -48,9 +48,11 @@ class Training:
 
     def wait_for_step(self, step: int) -> None:
         """Until the run has saved that step, or ended."""
+        deadline = time.monotonic() + 240
         while self.process.poll() is None and not any(
             int(file.stem.removeprefix("step_")) >= step for file in checkpoint.step_files(self.work_dir)
         ):
+            assert time.monotonic() < deadline, self.said()
             time.sleep(0.01)
 
     def processes(self) -> list[int]:

@@ -1,10 +1,12 @@
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from depthkit.signals import STOPPING, StopSignals, leave_to_parent
+from depthkit.signals import STOPPING, StopSignals, heed_only_parent
 
 
 def send(*numbers):
@@ -39,11 +41,25 @@ class Pids(Dataset):
 
 def test_a_worker_serves_on():
     """A terminal and Slurm signal the workers as well as the run."""
-    loader = DataLoader(Pids(), num_workers=1, prefetch_factor=1, worker_init_fn=leave_to_parent)
+    loader = DataLoader(Pids(), num_workers=1, prefetch_factor=1, worker_init_fn=heed_only_parent)
     served = []
     for pids in loader:
         served.append(pids.item())
         for number in STOPPING:
-            os.kill(served[-1], number)
+            subprocess.run(["kill", f"-{number:d}", str(served[-1])], check=True)
     assert len(served) == 9
     assert set(served) != {os.getpid()}
+
+
+# what is left of an iterator where an exception keeps it
+LEFT_OVER = """
+from torch.utils.data import DataLoader
+from depthkit.signals import heed_only_parent
+
+iterator = iter(DataLoader(range(9), num_workers=1, worker_init_fn=heed_only_parent))
+print(next(iterator))
+"""
+
+
+def test_a_worker_ends_with_its_process():
+    subprocess.run([sys.executable, "-c", LEFT_OVER], check=True, timeout=60)

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler, default_collate
 
 from depthkit.data.dataset import DepthDataset
-from depthkit.signals import leave_to_parent
+from depthkit.signals import heed_only_parent
 
 Batch = dict[str, Any]
 
@@ -110,7 +110,7 @@ def train_loader(
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pin_memory,
-        worker_init_fn=leave_to_parent,
+        worker_init_fn=heed_only_parent,
     )
 
 
@@ -132,7 +132,7 @@ def eval_loader(
         num_workers=workers,
         collate_fn=collate_by_size,
         pin_memory=pin_memory,
-        worker_init_fn=leave_to_parent,
+        worker_init_fn=heed_only_parent,
     )
 
 
