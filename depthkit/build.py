@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 import depthkit.data  # noqa: F401  fills the registry
 from depthkit import checkpoint, distributed, logs
 from depthkit.config import Config, format_config
+from depthkit.data.dataset import ToleratingDataset
 from depthkit.data.loader import eval_loader, train_loader
 from depthkit.evaluate import evaluate, find_protocol
 from depthkit.hooks import CheckpointHook, EvalHook, Hook
@@ -55,6 +56,7 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
         momentum_schedule=build_momentum_schedule(config.momentum_config, steps["total_steps"]),
         max_norm=(config.optimizer_config.grad_clip or {"max_norm": float("inf")})["max_norm"],
         max_skipped=config.optimizer_config.max_skipped,
+        max_bad_samples=config.data.max_bad_samples,
         max_epochs=config.runner.max_epochs,
         evaluate=evaluate,
         hooks=build_hooks(config, evaluates=evaluate is not None),
@@ -136,7 +138,10 @@ def build_data(config: Config, device: torch.device, validate: bool) -> tuple[Da
     ranks = {"rank": distributed.rank(), "world_size": distributed.world_size(), "pin_memory": device.type == "cuda"}
     sizes = {"batch_size": config.data.samples_per_gpu, "workers": config.data.workers_per_gpu}
     train_set = DATA.build(config.data.train, seed=config.seed)
-    train_set.check()
+    if config.data.max_bad_samples:
+        train_set = ToleratingDataset(train_set)
+    else:
+        train_set.check()
     iters_per_epoch = config.runner.iters_per_epoch
     loader = train_loader(train_set, seed=config.seed, iters_per_epoch=iters_per_epoch, **sizes, **ranks)
     logger.info("Training on %d samples, %d steps an epoch", len(train_set), loader.batch_sampler.steps_per_epoch)

@@ -15,7 +15,8 @@ DEFAULTS: dict[str, Any] = {
     "criterion": {},
     # weights of the backbone on a fresh start: None, a file, or "torchvision" for those it publishes
     "pretrained": None,
-    "data": {"samples_per_gpu": 8, "workers_per_gpu": 2, "train": {}, "val": {}, "test": {}},
+    # max_bad_samples: how many training samples of a rank may be unreadable; they are trained on without depth
+    "data": {"samples_per_gpu": 8, "workers_per_gpu": 2, "max_bad_samples": 0, "train": {}, "val": {}, "test": {}},
     "optimizer": {},
     # max_skipped: how many steps in a row may have a gradient that is not finite; they change nothing
     "optimizer_config": {"grad_clip": None, "max_skipped": 0},

@@ -50,6 +50,7 @@ class Runner:
         momentum_schedule: Callable[[int], float] | None = None,
         max_norm: float = math.inf,
         max_skipped: int = 0,
+        max_bad_samples: int = 0,
         log_interval: int = 50,
         evaluate: Callable[[nn.Module], Evaluation] | None = None,
         find_unused_parameters: bool = False,
@@ -57,7 +58,8 @@ class Runner:
     ) -> None:
         """`schedule` and `momentum_schedule` map the number of steps done to the next step's learning rate and beta1;
         `max_norm` bounds the gradient's norm; up to `max_skipped` steps in a row may have one that is not finite;
-        `meta` says where the run comes from and goes into its checkpoints."""
+        up to `max_bad_samples` of this rank may be unreadable; `meta` says where the run comes from and goes into its
+        checkpoints."""
         self.model = model
         self.criterion = criterion
         self.optimizer = optimizer
@@ -71,6 +73,7 @@ class Runner:
         self.hooks = hooks
         self.max_norm = max_norm
         self.max_skipped = max_skipped
+        self.max_bad_samples = max_bad_samples
         self.evaluate = evaluate
         self.meta = meta or {}
 
@@ -83,6 +86,7 @@ class Runner:
         self.window = Window()
         self.last_step: StepNumbers | None = None  # not looked at yet
         self.skipped = 0  # steps in a row whose gradient was not finite
+        self.bad_samples = 0  # seen by this rank since its start
         self.stop_signals = StopSignals()
         self.agreement = distributed.Agreement()
         self.stop = 0  # the number of the signal that all ranks agreed to stop for
@@ -122,6 +126,7 @@ class Runner:
             waiting_since = time.perf_counter()
             self.batch = to_device(next(batches), self.device)
             self.window.data_time += time.perf_counter() - waiting_since
+            self.count_faults(self.batch.get("fault", []))
             values = self.train_step(self.batch)
             self.step += 1
             self.check_last_step()
@@ -217,6 +222,14 @@ class Runner:
                 f" optimizer_config.grad_clip, or with optimizer_config.max_skipped above {self.max_skipped}"
             )
         logger.warning("Skipped: %s", message)
+
+    def count_faults(self, faults: list[str]) -> None:
+        """Tells of each bad sample of a batch; one more than `max_bad_samples` is a ValueError."""
+        for fault in filter(None, faults):
+            self.bad_samples += 1
+            if self.bad_samples > self.max_bad_samples:
+                raise ValueError(f"more than data.max_bad_samples = {self.max_bad_samples} are bad. The last: {fault}")
+            logger.warning("Bad sample %d of at most %d, left out: %s", self.bad_samples, self.max_bad_samples, fault)
 
     def call(self, stage: str) -> None:
         for hook in self.hooks:

@@ -60,7 +60,14 @@ def tell(error: Exception, place: str) -> None:
     from depthkit.distributed import is_lost_peer
 
     reason = str(error).splitlines()[-1] if str(error) else repr(error)  # an error in a worker ends with its reason
-    if is_lost_peer(error):
+    if is_lost_worker(error):
+        logger.error(
+            "%s: a worker of the data loader died: %s. The system kills those that find no memory, main (see dmesg) or"
+            " shared (see df /dev/shm): lower data.workers_per_gpu or data.samples_per_gpu",
+            place,
+            reason,
+        )
+    elif is_lost_peer(error):
         logger.warning("%s: another rank is gone, or stuck: %s", place, reason)
     elif isinstance(error, USERS_ERRORS):
         logger.error("%s: %s", place, reason)
@@ -68,6 +75,11 @@ def tell(error: Exception, place: str) -> None:
         logger.exception(place)
         return
     logger.debug("where it happened:", exc_info=True)
+
+
+def is_lost_worker(error: Exception) -> bool:
+    """Whether `error` is torch's about a dead worker, or what it meets when it fetches the last batch of one."""
+    return str(error).startswith("DataLoader worker (pid") or isinstance(error, (ConnectionError, EOFError))
 
 
 def read_config(args: argparse.Namespace) -> Config:

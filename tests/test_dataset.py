@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from depthkit.data.dataset import DepthDataset
+from depthkit.data.dataset import DepthDataset, ToleratingDataset
 from depthkit.data.sample import Sample
 from depthkit.registry import DATA
 
@@ -73,3 +73,25 @@ def test_an_unknown_key_or_transform_is_named(tmp_path):
         DATA.build({**config, "pipeline": [{"type": "RandomFlop", "prob": 0.5}]})
     with pytest.raises(ValueError, match="missing a required .*'max_depth'"):
         DATA.build({"type": "NYUDataset", "data_root": str(tmp_path), "split": "a.txt"})
+
+
+@dataclass(kw_only=True, eq=False)
+class Broken(OneDepth):
+    bad: tuple[int, ...]
+
+    def load(self, index):
+        if index in self.bad:
+            raise OSError(f"sample {index} is broken")
+        return super().load(index)
+
+
+def test_the_next_sample_stands_in_for_a_bad_one_without_its_depth():
+    dataset = ToleratingDataset(Broken(depth=DEPTH, max_depth=10, bad=(1, 2)))
+    good, bad = dataset[4, 0], dataset[5, 1]
+    assert (good["fault"], bad["fault"]) == ("", "sample 1 is broken")
+    assert (bad["path"], bad["position"]) == ("sample 0", 5)
+    assert good["depth"].count_nonzero() == 4
+    assert bad["depth"].shape == good["depth"].shape
+    assert bad["depth"].count_nonzero() == 0
+    with pytest.raises(ValueError, match="not one of the 3 samples can be made; the first fault: sample 2 is broken"):
+        ToleratingDataset(Broken(depth=DEPTH, max_depth=10, bad=(0, 1, 2)))[0, 2]

@@ -224,3 +224,45 @@ def test_bad_files_give_one_clear_error(pairs, damage, workers, message, capsys)
     assert "Traceback" not in said
     (log,) = (folder / "run").glob("*.log")
     assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_bad_samples_are_left_out_up_to_a_limit(pairs, limit, capsys):
+    folder, config = pairs
+    half_written(folder)  # one of twenty, met once in each of two epochs
+    options = ["--work-dir", str(folder / "run"), "--no-validate", "--cfg-options", f"data.max_bad_samples={limit}"]
+    if limit == 2:
+        main([str(config), *options, "data.workers_per_gpu=1"])
+    else:
+        with pytest.raises(SystemExit):
+            main([str(config), *options])
+    said = capsys.readouterr().out
+    assert re.search(rf"WARNING - Bad sample 1 of at most {limit}, left out: .*1.png cannot be read", said)
+    assert bool(re.search(r"WARNING - Bad sample 2 of at most 2, left out: .*1.png", said)) == (limit == 2)
+    assert bool(re.search(r"more than data.max_bad_samples = 1 are bad. The last: .*1.png", said)) == (limit == 1)
+
+
+DEADLY = """
+import os as _os, signal as _signal
+from depthkit.registry import DATA as _DATA
+
+@_DATA.register
+class _Deadly:
+    def __call__(self, sample, rng):
+        if sample.path.endswith("17.png"):
+            _os.kill(_os.getpid(), _signal.SIGKILL)
+        return sample
+
+data["train"]["pipeline"] = [dict(type="_Deadly")]
+data["workers_per_gpu"] = 1
+"""
+
+
+def test_a_worker_that_dies_is_named(pairs, capsys):
+    folder, config = pairs
+    config.write_text(config.read_text() + DEADLY)
+    with pytest.raises(SystemExit):
+        main([str(config), "--work-dir", str(folder / "run"), "--no-validate"])
+    said = capsys.readouterr().out
+    assert re.search(r"ERROR - Stopped in epoch 1, .*: a worker of the data loader died: .* no memory", said), said
+    assert "Traceback" not in said

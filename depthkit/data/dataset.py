@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from depthkit.data.sample import Sample, to_tensors
@@ -63,3 +64,34 @@ class DepthDataset(Dataset, ABC):
                 f"no depth of {len(samples)} samples, such as {samples[0].path}, lies in {self.min_depth:g} to"
                 f" {self.max_depth:g} m, the highest is {highest:g} m: look at the dataset's depth_scale and range"
             )
+
+
+class ToleratingDataset(Dataset):
+    """`dataset` for training where some files are bad: in place of a sample that cannot be made stands the next one
+    that can, without its depth, so that no loss sees it and batches keep their shape.
+
+    Samples have one key more, `fault`: why the sample that was meant is bad, naming its file, or "".
+    """
+
+    def __init__(self, dataset: DepthDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def load(self, index: int) -> Sample:
+        return self.dataset.load(index)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        position, index = key
+        fault = ""
+        for place in range(index, index + len(self)):
+            try:
+                tensors = self.dataset[position, place % len(self)]
+            except (OSError, ValueError) as error:
+                fault = fault or str(error)
+                continue
+            if fault:
+                tensors["depth"] = torch.zeros_like(tensors["depth"])
+            return tensors | {"fault": fault}
+        raise ValueError(f"not one of the {len(self)} samples can be made; the first fault: {fault}")
