@@ -57,6 +57,7 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
         max_norm=(config.optimizer_config.grad_clip or {"max_norm": float("inf")})["max_norm"],
         max_skipped=config.optimizer_config.max_skipped,
         max_bad_samples=config.data.max_bad_samples,
+        timeout=config.dist_params.timeout,
         max_epochs=config.runner.max_epochs,
         evaluate=evaluate,
         hooks=build_hooks(config, evaluates=evaluate is not None),

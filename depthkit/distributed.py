@@ -3,9 +3,12 @@
 Every function works in a single process too, without any set-up.
 """
 
+import faulthandler
+import math
 import os
 import re
 import struct
+import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -159,6 +162,31 @@ class Agreement:
         self.number.fill_(number)
         self.pending = dist.all_reduce(self.number, dist.ReduceOp.MAX, self.group, async_op=True)
         return agreed
+
+
+class Watchdog:
+    """Ends a rank that is stuck, and shows where: the others give it up after `timeout` seconds, so it does too.
+
+    A process without others may take its time.
+    """
+
+    REARM_AFTER = 5.0  # seconds; arming starts a thread, which is too much for each step
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout if world_size() > 1 else math.inf
+        self.armed_at = -math.inf
+
+    def progress(self) -> None:
+        """Says that this rank is not stuck, and will say so again before the time-out is over."""
+        now = time.monotonic()
+        if self.timeout < math.inf and now - self.armed_at > self.REARM_AFTER:
+            faulthandler.dump_traceback_later(self.timeout + self.REARM_AFTER, exit=True)
+            self.armed_at = now
+
+    def rest(self) -> None:
+        """Takes this rank off the watch, until it makes progress again."""
+        faulthandler.cancel_dump_traceback_later()
+        self.armed_at = -math.inf
 
 
 class _AllReduce(torch.autograd.Function):

@@ -51,6 +51,7 @@ class Runner:
         max_norm: float = math.inf,
         max_skipped: int = 0,
         max_bad_samples: int = 0,
+        timeout: float = math.inf,
         log_interval: int = 50,
         evaluate: Callable[[nn.Module], Evaluation] | None = None,
         find_unused_parameters: bool = False,
@@ -58,8 +59,8 @@ class Runner:
     ) -> None:
         """`schedule` and `momentum_schedule` map the number of steps done to the next step's learning rate and beta1;
         `max_norm` bounds the gradient's norm; up to `max_skipped` steps in a row may have one that is not finite;
-        up to `max_bad_samples` of this rank may be unreadable; `meta` says where the run comes from and goes into its
-        checkpoints."""
+        up to `max_bad_samples` of this rank may be unreadable; a rank that takes more than `timeout` seconds for a step
+        is stuck; `meta` says where the run comes from and goes into its checkpoints."""
         self.model = model
         self.criterion = criterion
         self.optimizer = optimizer
@@ -89,6 +90,7 @@ class Runner:
         self.bad_samples = 0  # seen by this rank since its start
         self.stop_signals = StopSignals()
         self.agreement = distributed.Agreement()
+        self.watchdog = distributed.Watchdog(timeout)
         self.stop = 0  # the number of the signal that all ranks agreed to stop for
 
         # What hooks may look at: the batch and prediction of this step, what was measured up to it or None between
@@ -114,6 +116,7 @@ class Runner:
                 while self.epoch < self.max_epochs and not self.stop:
                     self.train_epoch(batches)
             finally:
+                self.watchdog.rest()
                 self.call("after_train")
 
     def train_epoch(self, batches: Iterator[dict[str, Any]]) -> None:
@@ -123,6 +126,7 @@ class Runner:
         self.call("before_epoch")
         self.window.start()
         while self.step < (self.epoch + 1) * self.steps_per_epoch:
+            self.watchdog.progress()
             waiting_since = time.perf_counter()
             self.batch = to_device(next(batches), self.device)
             self.window.data_time += time.perf_counter() - waiting_since
@@ -138,6 +142,7 @@ class Runner:
                 return
         self.check_last_step()
         self.epoch += 1
+        self.watchdog.rest()
         self.call("after_epoch")
 
     def train_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:

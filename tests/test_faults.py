@@ -6,6 +6,7 @@ The suite has a short form; the campaign is a command: python tests/test_faults.
 import argparse
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ class Training:
 
     def __init__(self, work_dir: Path, ranks: int, config: Path = ROOT / "configs" / "quickstart.py") -> None:
         self.work_dir = work_dir
+        self.earlier = checkpoint.step_files(work_dir)
         command = ["sh", str(ROOT / "launch.sh"), str(config), str(ranks)]
         command += ["--work-dir", str(work_dir), "--seed", "1", "--resume-from", "auto", "--cfg-options", *OPTIONS]
         environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -47,10 +49,11 @@ class Training:
         return self.output.read()
 
     def wait_for_step(self, step: int) -> None:
-        """Until the run has saved that step, or ended."""
+        """Until the run has saved that step, or a later one, or ended."""
         deadline = time.monotonic() + 240
         while self.process.poll() is None and not any(
-            int(file.stem.removeprefix("step_")) >= step for file in checkpoint.step_files(self.work_dir)
+            int(file.stem.removeprefix("step_")) >= step and file not in self.earlier
+            for file in checkpoint.step_files(self.work_dir)
         ):
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.01)
@@ -165,29 +168,46 @@ def test_killed_twice(tmp_path, reference):
     assert_equal(tmp_path / "run", reference)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_launch_told_to_stop_twice_in_a_second(tmp_path, reference, number):
-    run = Training(tmp_path / "run", ranks=2)
-    run.wait_for_step(5)
-    for _ in range(2):
-        run.process.send_signal(number)
-        time.sleep(0.2)
-    assert run.end() == 128 + number, run.said()
-    run.wait_until_gone()
-    assert "Stopped by SIGTERM after" in run.said()
-    finish(run.work_dir, ranks=2)
-    assert_equal(run.work_dir, reference)
+def test_told_to_stop_again_and_again(tmp_path, reference):
+    for first_step, tell, code in [
+        (1, tell_launch(signal.SIGTERM), 128 + signal.SIGTERM),
+        (4, tell_launch(signal.SIGUSR1), 128 + signal.SIGUSR1),
+        (8, tell_torchrun_during_a_save, 1),
+        (12, tell_one_rank, 1),
+    ]:
+        run = Training(tmp_path / "run", ranks=2)
+        run.wait_for_step(first_step)
+        tell(run)
+        assert run.end() == code, run.said()
+        run.wait_until_gone()
+        assert "Stopped by SIGTERM after" in run.said()
+    finish(tmp_path / "run", ranks=2)
+    assert_equal(tmp_path / "run", reference)
 
 
-def test_one_rank_told_to_stop(tmp_path, reference):
-    run = Training(tmp_path / "run", ranks=2)
-    run.wait_for_step(5)
-    (torchrun,) = [pid for pid in run.processes() if b"\0torch.distributed.run\0" in command_line(pid)]
-    os.kill(max(pid for pid in run.processes() if parent(pid) == torchrun), signal.SIGTERM)
-    assert run.end() == 1
-    run.wait_until_gone()
-    finish(run.work_dir, ranks=2)
-    assert_equal(run.work_dir, reference)
+def tell_launch(number: int):
+    def twice_in_a_second(run: Training) -> None:
+        for _ in range(2):
+            run.process.send_signal(number)
+            time.sleep(0.2)
+
+    return twice_in_a_second
+
+
+def torchrun(run: Training) -> int:
+    (pid,) = [pid for pid in run.processes() if b"\0torch.distributed.run\0" in command_line(pid)]
+    return pid
+
+
+def tell_torchrun_during_a_save(run: Training) -> None:
+    while not list(run.work_dir.glob("*.partial")):
+        assert run.process.poll() is None, run.said()
+    os.kill(torchrun(run), signal.SIGTERM)
+
+
+def tell_one_rank(run: Training) -> None:
+    ranks = [pid for pid in run.processes() if parent(pid) == torchrun(run)]
+    os.kill(max(ranks), signal.SIGTERM)
 
 
 # a config is Python, so it can bring its own hook
@@ -226,6 +246,18 @@ def test_a_rank_that_dies_takes_the_others_along_and_is_named_once(tmp_path, fau
     assert said.count("rank 1 - ERROR - Stopped in epoch 1, after 3 steps") == ("raise" in fault)
     assert "depthkit - ERROR" not in said
     assert "depthkit - WARNING - Stopped in epoch 1, after 3 steps: another rank is gone, or stuck" in said
+
+
+def test_a_rank_that_hangs_is_given_up_and_says_where(tmp_path):
+    config = tmp_path / "fault.py"
+    fault = FAULT.format(fault="import time; time.sleep(1000)", quickstart=ROOT / "configs" / "quickstart.py")
+    config.write_text(fault + "dist_params = dict(timeout=8)\n")
+    run = Training(tmp_path / "run", 2, config)
+    assert run.process.wait(timeout=180) == 1  # torchrun alone would wait 300 s for it, of which launch.sh tells it
+    run.wait_until_gone()
+    assert "Timeout (0:00:13)!" in run.said()
+    assert re.search(r'fault.py", line \d+ in after_step\n', run.said())
+    assert "depthkit - WARNING - Stopped in epoch 1, after 3 steps: another rank is gone, or stuck" in run.said()
 
 
 def main() -> None:
