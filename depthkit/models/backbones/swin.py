@@ -6,6 +6,7 @@ stops, and each of the four maps has a norm of its own.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -37,7 +38,7 @@ class SwinTransformer(nn.Module):
         self.patch_embed = nn.ModuleDict(
             {"proj": nn.Conv2d(3, embed_dims, kernel_size=4, stride=4), "norm": nn.LayerNorm(embed_dims)}
         )
-        drop_path = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
+        drop_path = iter(np.linspace(0, drop_path_rate, sum(depths)).tolist())
         self.stages = nn.ModuleList(
             nn.Sequential(
                 *(
