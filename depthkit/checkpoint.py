@@ -7,9 +7,20 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 logger = logging.getLogger("depthkit")
+
+# single numbers of numpy, which the toolbox's checkpoints hold as scores; the first name is numpy 1's
+_scalar = np.float32(0).__reduce__()[0]
+NUMPY_NUMBERS = [
+    (_scalar, "numpy.core.multiarray.scalar"),
+    (_scalar, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    np.dtypes.Float32DType,
+    np.dtypes.Float64DType,
+]
 
 
 def save(state: dict[str, Any], path: Path) -> None:
@@ -59,7 +70,7 @@ def remove_partial(folder: Path) -> None:
 def load(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU, by weights_only, after checking the checksums that its zip format carries.
 
-    A file that is missing, damaged, or holds anything but tensors and plain types raises an error that names it.
+    A file that is missing, damaged, or holds anything but tensors, numbers and plain types is an error that names it.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
@@ -69,7 +80,8 @@ def load(path: str | Path) -> dict[str, Any]:
             with zipfile.ZipFile(path) as parts:
                 if damaged := parts.testzip():
                     raise ValueError(f"its part {damaged} does not match its checksum")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMPY_NUMBERS):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damage surfaces as any of a dozen types
         raise ValueError(f"the checkpoint {path} is damaged or no checkpoint: {error}") from error
 

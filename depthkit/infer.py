@@ -1,10 +1,12 @@
-"""python -m depthkit.infer CHECKPOINT IMAGE...: metric depth of photos, from nothing but a checkpoint."""
+"""python -m depthkit.infer CHECKPOINT IMAGE...: metric depth of photos, from a checkpoint of ours or of others."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from depthkit.config import load_config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,11 +22,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Predicts depth. For each image writes NAME_depth.png, 16 bits in millimetres, and NAME_color.png,"
         " both at the image's size; the network sees the image at that size, too.",
     )
-    parser.add_argument("checkpoint", help="an epoch_N.pth, latest.pth or best_*.pth of a training run")
-    parser.add_argument("images", nargs="+", type=Path, metavar="image", help="image files, or folders of them")
-    parser.add_argument(
-        "--out", type=Path, default=Path("predictions"), help="folder to write to (default: %(default)s)"
-    )
+    add = parser.add_argument
+    add("checkpoint", help="an epoch_N.pth, latest.pth or best_*.pth of a training run, or another's weights")
+    add("images", nargs="+", type=Path, metavar="image", help="image files, or folders of them")
+    add("--out", type=Path, default=Path("predictions"), help="folder to write to (default: %(default)s)")
+    add("--config", help="the config of the model, for weights that come without one")
+    add("--cfg-options", nargs="+", action="extend", default=[], metavar="a.b=c", help="override keys of that config")
+    add("--intrinsics", nargs=4, type=float, metavar=("FX", "FY", "CX", "CY"), help="of the camera, in pixels")
     return parser.parse_args(argv)
 
 
@@ -32,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         paths = find_images(args.images)
-        write_predictions(args.checkpoint, paths, args.out)
+        config = load_config(args.config, args.cfg_options).plain() if args.config else None
+        write_predictions(args.checkpoint, config, paths, args.out, args.intrinsics)
     except (ValueError, FileNotFoundError) as error:  # what the user can mend: the message says how
         sys.exit(f"depthkit.infer: {error}")
 
@@ -54,22 +59,32 @@ def find_images(places: Sequence[Path]) -> list[Path]:
     return found
 
 
-def load(checkpoint: str | Path, device: "torch.device | str" = "cpu") -> "nn.Module":
-    """The model in a checkpoint, built from the config that lies in it, ready to predict."""
+def load(
+    checkpoint: str | Path, device: "torch.device | str" = "cpu", config: dict[str, Any] | None = None
+) -> "nn.Module":
+    """The model in a checkpoint, ready to predict, built from the config that lies in it, or from `config` around
+    weights of any kind that depthkit knows; one weight that the model lacks is then a ValueError."""
     import depthkit.models  # noqa: F401  fills the registry
     from depthkit.checkpoint import load as load_checkpoint
+    from depthkit.models.weights import load_weights
     from depthkit.registry import MODELS
 
+    if config:
+        model = MODELS.build(config["model"])
+        if missing := load_weights(model, checkpoint):
+            raise ValueError(f"{checkpoint} lacks {len(missing)} weights of the model, such as {missing[0]}")
+        return model.to(device).eval()
     state = load_checkpoint(checkpoint)
-    if "meta" not in state:
-        raise ValueError(f"{checkpoint} holds no config: it is no checkpoint of depthkit")
+    if "config" not in state.get("meta", {}) or "runner" not in state:
+        raise ValueError(f"{checkpoint} is no checkpoint of depthkit: name the config of its model with --config")
     model = MODELS.build(state["meta"]["config"]["model"])
     model.load_state_dict(state["state_dict"])
     return model.to(device).eval()
 
 
-def predict(model: "nn.Module", image: "np.ndarray") -> "np.ndarray":
-    """Image uint8 (H,W,3) RGB -> depth float32 (H,W), metres, the mean with the mirrored image's."""
+def predict(model: "nn.Module", image: "np.ndarray", intrinsics: "np.ndarray | None" = None) -> "np.ndarray":
+    """Image uint8 (H,W,3) RGB, intrinsics float32 (3,3) where the model needs them -> depth float32 (H,W), metres, the
+    mean with the mirrored image's."""
     import torch
 
     from depthkit.evaluate import predict_depth
@@ -77,12 +92,16 @@ def predict(model: "nn.Module", image: "np.ndarray") -> "np.ndarray":
 
     device = next(model.parameters()).device
     pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].to(device)
+    camera = None if intrinsics is None else torch.from_numpy(intrinsics)[None].to(device)
     with torch.no_grad():
-        depth = predict_depth(model, pixels, None, flip=True)
+        depth = predict_depth(model, pixels, camera, flip=True)
         return resize(depth, image.shape[:2])[0, 0].cpu().numpy()
 
 
-def write_predictions(checkpoint: str, paths: Sequence[Path], out: Path) -> None:
+def write_predictions(
+    checkpoint: str, config: dict[str, Any] | None, paths: Sequence[Path], out: Path, camera: Sequence[float] | None
+) -> None:
+    """`camera` is fx, fy, cx, cy of all images, in pixels."""
     import numpy as np
     import torch
     from PIL import Image
@@ -91,10 +110,14 @@ def write_predictions(checkpoint: str, paths: Sequence[Path], out: Path) -> None
     from depthkit.logs import progress
     from depthkit.visualize import colorize
 
-    model = load(checkpoint, "cuda" if torch.cuda.is_available() else "cpu")
+    model = load(checkpoint, "cuda" if torch.cuda.is_available() else "cpu", config)
+    intrinsics = None
+    if camera:
+        fx, fy, cx, cy = camera
+        intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
     out.mkdir(parents=True, exist_ok=True)
     for path in progress(paths, len(paths), "Predicting"):
-        depth = predict(model, read_image(path))
+        depth = predict(model, read_image(path), intrinsics)
         # 65.535 m is the farthest that 16 bits of millimetres can hold
         write_depth_png(out / f"{path.stem}_depth.png", np.minimum(depth, 65.535), scale=1000)
         Image.fromarray(colorize(depth, model.min_depth, model.max_depth)).save(out / f"{path.stem}_color.png")

@@ -85,6 +85,15 @@ def test_a_hostile_pickle_is_refused(tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize("name", [b"numpy._core.multiarray", b"numpy.core.multiarray"])
+def test_the_toolboxs_scores_are_numbers_of_numpy(tmp_path, name):
+    torch.save({"meta": {"best_score": np.float32(0.125)}}, tmp_path / "new.pth")
+    with zipfile.ZipFile(tmp_path / "new.pth") as new, zipfile.ZipFile(tmp_path / "best.pth", "w") as written:
+        for part in new.namelist():
+            written.writestr(part, new.read(part).replace(b"numpy._core.multiarray", name))
+    assert checkpoint.load(tmp_path / "best.pth")["meta"]["best_score"] == 0.125
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no checkpoint .*absent.pth"):
         checkpoint.load(tmp_path / "absent.pth")

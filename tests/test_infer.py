@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import tiny
+import torch
 from PIL import Image
+from torch import nn
 
 from depthkit import infer
+from depthkit.checkpoint import load as load_checkpoint
 from depthkit.data.io import read_depth_png, read_image
 
 
@@ -42,6 +45,37 @@ def test_a_prediction_is_symmetric(checkpoint):
     image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
     mirrored = infer.predict(model, image[:, ::-1])[:, ::-1]
     np.testing.assert_allclose(infer.predict(model, image), mirrored, rtol=1e-4)
+
+
+def test_weights_without_a_config_need_one(checkpoint, photos, tmp_path):
+    state = load_checkpoint(checkpoint)["state_dict"]
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, tmp_path / "bare.pth")
+    image = read_image(photos / "a.jpg")
+    with pytest.raises(ValueError, match=r"bare.pth is no checkpoint of depthkit: name the config .* with --config"):
+        infer.load(tmp_path / "bare.pth")
+    config = str(tiny.write_config(tmp_path))
+    infer.main([str(tmp_path / "bare.pth"), str(photos), "--out", str(tmp_path / "out"), "--config", config])
+    depth = read_depth_png(tmp_path / "out" / "a_depth.png", scale=1000)
+    assert abs(depth - infer.predict(infer.load(checkpoint), image)).max() <= 0.00051
+
+    del state["depth.3.weight"]
+    torch.save(state, tmp_path / "part.pth")
+    with pytest.raises(SystemExit, match=r"part.pth lacks 1 weights of the model, such as depth.3.weight"):
+        infer.main([str(tmp_path / "part.pth"), str(photos), "--config", config])
+
+
+def test_the_camera_reaches_the_model(photos):
+    class Focal(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1))
+
+        def forward(self, image, intrinsics=None):
+            return {"depth": intrinsics[:, :1, 0, None, None].expand(-1, -1, 4, 5)}
+
+    camera = np.array([[7, 0, 2], [0, 8, 3], [0, 0, 1]], np.float32)
+    depth = infer.predict(Focal(), read_image(photos / "a.jpg"), camera)
+    np.testing.assert_allclose(depth, 7, rtol=1e-6)
 
 
 def test_mistakes_give_one_clear_error(checkpoint, photos, tmp_path):

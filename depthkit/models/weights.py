@@ -64,9 +64,12 @@ def reorder_merge(value: Tensor) -> Tensor:
     return value.unflatten(-1, (-1, 2, 2)).transpose(-3, -1).flatten(-3)
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Copies the weights in the file that fit `model` by name and shape; logs which did not, fails if none did."""
-    copy_fitting(model, read_weights(path), str(path))
+def load_weights(model: nn.Module, path: str | Path) -> list[str]:
+    """Copies the weights in the file that fit `model` by name and shape; logs which did not, fails if none did.
+
+    Returns the names of the weights that keep their start.
+    """
+    return copy_fitting(model, read_weights(path), str(path))
 
 
 def load_backbone(backbone: nn.Module, source: str) -> None:
@@ -96,8 +99,8 @@ def fetch_weights(backbone: nn.Module) -> StateDict:
         ) from error
 
 
-def copy_fitting(module: nn.Module, state: StateDict, source: str) -> None:
-    """Copies what fits by name and shape; logs the names of what did not, on either side."""
+def copy_fitting(module: nn.Module, state: StateDict, source: str) -> list[str]:
+    """Copies what fits by name and shape; logs the names of what did not, on either side; returns those in `module`."""
     own = {name: value for name, value in module.state_dict().items() if not is_derived(name)}
     fitting = {name for name, value in state.items() if name in own and own[name].shape == value.shape}
     if not fitting:
@@ -115,3 +118,4 @@ def copy_fitting(module: nn.Module, state: StateDict, source: str) -> None:
     ):
         if names:
             logger.warning("%d weights are %s: %s", len(names), fault, ", ".join(names))
+    return sorted(own.keys() - fitting)
