@@ -19,11 +19,12 @@ from depthkit import checkpoint, distributed, logs
 from depthkit.config import Config, format_config
 from depthkit.data.dataset import ToleratingDataset
 from depthkit.data.loader import eval_loader, train_loader
-from depthkit.evaluate import evaluate, find_protocol
+from depthkit.evaluate import evaluate
 from depthkit.hooks import CheckpointHook, EvalHook, Hook
 from depthkit.models.losses import Criterion
 from depthkit.models.weights import load_backbone, load_weights
 from depthkit.optim import build_momentum_schedule, build_optimizer, build_schedule
+from depthkit.protocols import find_protocol
 from depthkit.registry import DATA, HOOKS, MODELS
 from depthkit.runner import Runner
 

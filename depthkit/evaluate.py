@@ -1,11 +1,11 @@
-"""How good a model is: it predicts the images of a loader, and a named protocol says which pixels are scored."""
+"""How good a model is: it predicts the images of a loader, and a protocol says what of that is scored."""
 
 import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,85 +15,22 @@ from torch.utils.data import DataLoader
 from depthkit.data.loader import to_device
 from depthkit.distributed import broadcast_buffers, world_size
 from depthkit.logs import progress
-from depthkit.metrics import METRICS, MetricAverage
+from depthkit.metrics import MetricAverage, RangeTable
 from depthkit.models.layers import resize
+from depthkit.protocols import Protocol
 
 logger = logging.getLogger("depthkit")
 
 Picture = tuple[Tensor, Tensor, Tensor]  # image uint8 (3,H,W), target and prediction float32 (1,h,w) metres
-
-
-@dataclass(frozen=True)
-class FixedCrop:
-    """The same rows and columns of every depth map, which must all be of one size."""
-
-    height: int
-    width: int
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-
-    def __call__(self, height: int, width: int) -> tuple[slice, slice]:
-        if (height, width) != (self.height, self.width):
-            raise ValueError(
-                f"the crop to {self} is made for depth maps of {self.height} x {self.width}, but one has {height} x"
-                f" {width}: choose another protocol ({', '.join(PROTOCOLS)}) or leave depth at its original size"
-            )
-        return slice(*self.rows), slice(*self.columns)
-
-    def __str__(self) -> str:
-        return f"rows {self.rows[0]}:{self.rows[1]}, columns {self.columns[0]}:{self.columns[1]}"
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """Which pixels are scored: those in the crop with min_depth < target < max_depth, in metres; and of what: the
-    model's prediction, or with `flip` its mean with the one for the mirrored image.
-
-    `crop` takes a depth map's height and width, returns the rows and columns that count, and prints as what it does.
-    """
-
-    name: str
-    crop: Callable[[int, int], tuple[slice, slice]] | None
-    min_depth: float
-    max_depth: float
-    flip: bool
-
-    def cut(self, depth: Tensor) -> Tensor:
-        """(..., H, W) -> the part of it that counts."""
-        if self.crop is None:
-            return depth
-        rows, columns = self.crop(*depth.shape[-2:])
-        return depth[..., rows, columns]
-
-    def valid(self, target: Tensor) -> Tensor:
-        """Of what `cut` returned, the pixels that count, bool; nan does not."""
-        return (target > self.min_depth) & (target < self.max_depth)
-
-
-# The crop of Eigen et al. (2014), as everyone has scored NYU Depth V2 since.
-EIGEN_NYU = FixedCrop(480, 640, rows=(45, 471), columns=(41, 601))
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol("nyu_eigen", EIGEN_NYU, min_depth=1e-3, max_depth=10.0, flip=True),
-        Protocol("full", None, min_depth=0.0, max_depth=math.inf, flip=False),
-    )
-}
-
-
-def find_protocol(name: str | None) -> Protocol:
-    """The protocol called `name`; a ValueError lists the names there are."""
-    if name not in PROTOCOLS:
-        close = get_close_matches(str(name), PROTOCOLS) or list(PROTOCOLS)
-        raise ValueError(f"there is no evaluation protocol {name!r}; did you mean {' or '.join(map(repr, close))}?")
-    return PROTOCOLS[name]
+RANGES = (0, 2, 5, 10, 20, 40, 80, math.inf)  # metres
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found: the mean of each metric over `num_images`; `num_skipped` had no pixel to score.
+    """What an evaluation found: each metric over `num_images`; `num_skipped` had no pixel to score.
 
-    `pictures` are a few images, the same in each evaluation of a set, on rank 0 alone.
+    `pictures` are a few images, the same in each evaluation of a set, on rank 0 alone. `ranges`, if asked for, are the
+    rows of a `RangeTable`.
     """
 
     protocol: Protocol
@@ -101,76 +38,147 @@ class Evaluation:
     num_images: int
     num_skipped: int
     pictures: list[Picture]
+    ranges: list[dict[str, float]]
 
     def table(self) -> str:
         """The metrics with 4 decimals, and all that another's numbers must share to be compared with them."""
-        cells = [f"{self.metrics[name]:.4f}" for name in METRICS]
-        widths = [max(len(name), len(cell)) for name, cell in zip(METRICS, cells, strict=True)]
-        protocol = self.protocol
-        facts = {
-            "protocol": protocol.name,
-            "crop": protocol.crop or "none",
-            "cap": f"{protocol.min_depth:g} < depth < {protocol.max_depth:g} m",
-            "flip": "mean with the mirrored image's prediction" if protocol.flip else "no",
-            "averaging": "over the pixels of an image, then over images",
-            "images": f"{self.num_images}, and {self.num_skipped} skipped for want of a valid pixel",
-        }
-        return "\n".join(
-            [
-                "  ".join(name.rjust(width) for name, width in zip(METRICS, widths, strict=True)),
-                "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)),
-                *(f"{name + ':':10} {fact}" for name, fact in facts.items()),
-            ]
-        )
+        facts = self.protocol.facts()
+        facts["images"] = f"{self.num_images}, and {self.num_skipped} skipped for want of a valid pixel"
+        lines = align_columns([list(self.metrics), [f"{value:.4f}" for value in self.metrics.values()]])
+        lines += [f"{name + ':':10} {fact}" for name, fact in facts.items()]
+        if self.ranges:
+            columns = ("abs_rel", "rmse", "mae", "a1")
+            rows = [["target", "pixels", *columns]]
+            for row in self.ranges:
+                place = [f"{row['from']:g} to {row['to']:g} m", f"{row['share']:.1%}"]
+                rows.append(place + [f"{row[name]:.4f}" for name in columns])
+            lines += ["", *align_columns(rows)]
+        return "\n".join(lines)
+
+
+def align_columns(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
 def evaluate(
-    model: nn.Module, loader: DataLoader, protocol: Protocol, device: torch.device, *, keep: int = 4
+    model: nn.Module,
+    loader: DataLoader,
+    protocol: Protocol,
+    device: torch.device,
+    *,
+    keep: int = 4,
+    more: bool = False,
+    window: tuple[int, int] | None = None,
+    observe: Callable[[dict[str, Any], Tensor], None] | None = None,
 ) -> Evaluation:
     """Scores `model`, which must not be wrapped for data parallelism, on all samples of an `eval_loader`; every rank
-    calls this with its share of them and gets the same numbers.
-
-    At most `keep` of the images, spread evenly over rank 0's share, are kept as pictures. A set without a single valid
-    pixel is a ValueError. A prediction that is no positive number makes the metrics nan, with a warning.
+    calls this with its share of them and gets the same numbers. The other arguments are those of `score`, and `window`
+    that of `predict_depth`.
     """
     broadcast_buffers(model)
-    average = MetricAverage(device)
+
+    def predict(batch: dict[str, Any]) -> Tensor:
+        return predict_depth(model, batch["image"], batch.get("intrinsics"), flip=protocol.flip, window=window)
+
+    with evaluating(model):
+        return score(predict, loader, protocol, device, keep=keep, more=more, observe=observe)
+
+
+def score(
+    predict: Callable[[dict[str, Any]], Tensor],
+    loader: DataLoader,
+    protocol: Protocol,
+    device: torch.device,
+    *,
+    keep: int = 0,
+    more: bool = False,
+    observe: Callable[[dict[str, Any], Tensor], None] | None = None,
+) -> Evaluation:
+    """Scores what `predict` returns for each batch, depth (B,1,h,w) in metres, at the size of the batch's targets.
+
+    At most `keep` of the images, spread evenly over rank 0's share, are kept as pictures. With `more` there are more
+    metrics, and those of ranges of depth. `observe` is shown each batch and its prediction (B,1,H,W). A set without a
+    single valid pixel is a ValueError. A prediction that is no positive number makes the metrics nan, with a warning.
+    """
+    average = MetricAverage(device, per_pixel=protocol.average == "pixel", more=more)
+    ranges = RangeTable(RANGES, device) if more else None
     kept = spread(range(0, len(loader.dataset), world_size()), keep)
     pictures: list[Picture] = []
-    with evaluating(model):
-        for batches in progress(loader, len(loader), "Evaluating"):
-            for batch in batches:
-                positions = batch["position"].tolist()  # still on the CPU, so nothing waits
-                batch = to_device(batch, device)
-                target = batch["depth"]
-                prediction = predict_depth(model, batch["image"], batch.get("intrinsics"), flip=protocol.flip)
-                prediction = resize(prediction, target.shape[-2:])
-                scored = protocol.cut(target)
-                average.add(protocol.cut(prediction), scored, protocol.valid(scored))
-                chosen = [place for place, position in enumerate(positions) if position in kept]
-                pictures += [(batch["image"][i].cpu(), target[i].cpu(), prediction[i].cpu()) for i in chosen]
+    for batches in progress(loader, len(loader), "Evaluating"):
+        for batch in batches:
+            positions = batch["position"].tolist()  # still on the CPU, so nothing waits
+            batch = to_device(batch, device)
+            target = batch["depth"]
+            prediction = resize(predict(batch), target.shape[-2:])
+            scored = protocol.apply(prediction, target)
+            average.add(*scored)
+            if ranges:
+                ranges.add(*scored)
+            if observe:
+                observe(batch, prediction)
+            chosen = [place for place, position in enumerate(positions) if position in kept]
+            pictures += [(batch["image"][i].cpu(), target[i].cpu(), prediction[i].cpu()) for i in chosen]
     metrics, num_images, num_skipped = average.compute()
     if num_images == 0:
         raise ValueError(
             f"none of the {num_skipped} images has a pixel that protocol {protocol.name} scores, with"
             f" {protocol.min_depth:g} < depth < {protocol.max_depth:g} m: look at depth_scale and the depth files"
         )
-    if any(math.isnan(value) for value in metrics.values()):
+    if math.isnan(metrics["abs_rel"]):
         logger.warning("The model's depth is not a positive number somewhere, so metrics are nan")
-    return Evaluation(protocol, metrics, num_images, num_skipped, pictures)
+    return Evaluation(protocol, metrics, num_images, num_skipped, pictures, ranges.compute() if ranges else [])
 
 
-def predict_depth(model: nn.Module, image: Tensor, intrinsics: Tensor | None, *, flip: bool) -> Tensor:
+def predict_depth(
+    model: nn.Module,
+    image: Tensor,
+    intrinsics: Tensor | None,
+    *,
+    flip: bool,
+    window: tuple[int, int] | None = None,
+) -> Tensor:
     """Depth float32 (B,1,h,w), metres, of uint8 images (B,3,H,W) and their intrinsics (B,3,3); with `flip` its mean
-    with the prediction for the mirrored images, mirrored back."""
-    depth = model(image, intrinsics)["depth"].float()
+    with the prediction for the mirrored images, mirrored back; with a `window` of (height, width) see `predict_windows`
+    for larger images."""
+    if window is not None and (image.shape[-2] > window[0] or image.shape[-1] > window[1]):
+        predict = lambda image, intrinsics: predict_windows(model, image, intrinsics, window)  # noqa: E731
+    else:
+        predict = lambda image, intrinsics: model(image, intrinsics)["depth"].float()  # noqa: E731
+    depth = predict(image, intrinsics)
     if not flip:
         return depth
     if intrinsics is not None:
         intrinsics = intrinsics.clone()
         intrinsics[:, 0, 2] = image.shape[-1] - 1 - intrinsics[:, 0, 2]  # pixel centres are integers
-    mirrored = model(image.flip(-1), intrinsics)["depth"].float()
+    mirrored = predict(image.flip(-1), intrinsics)
     return (depth + mirrored.flip(-1)) / 2
+
+
+def predict_windows(model: nn.Module, image: Tensor, intrinsics: Tensor | None, window: tuple[int, int]) -> Tensor:
+    """Depth float32 (B,1,H,W), metres, of images (B,3,H,W): the mean of the predictions for windows of that height and
+    width, or less where the image has less, which overlap by a third at least and cover all of it."""
+    total = torch.zeros_like(image[:, :1], dtype=torch.float32)
+    count = torch.zeros_like(total)
+    for top in starts(image.shape[-2], window[0]):
+        for left in starts(image.shape[-1], window[1]):
+            part = image[..., top : top + window[0], left : left + window[1]]
+            camera = intrinsics
+            if intrinsics is not None:
+                camera = intrinsics.clone()
+                camera[:, :2, 2] -= torch.tensor([left, top], device=image.device)
+            depth = resize(model(part, camera)["depth"].float(), part.shape[-2:])
+            total[..., top : top + window[0], left : left + window[1]] += depth
+            count[..., top : top + window[0], left : left + window[1]] += 1
+    return total / count
+
+
+def starts(size: int, window: int) -> list[int]:
+    """Where windows start along `size` pixels, evenly spaced."""
+    if size <= window:
+        return [0]
+    count = math.ceil((size - window) / (window * 2 / 3)) + 1
+    return np.linspace(0, size - window, count).round().astype(int).tolist()
 
 
 @contextmanager

@@ -1,71 +1,156 @@
-"""Depth metrics: nine numbers from an image's predicted and measured depth, and their means over images and ranks."""
+"""Depth metrics from an image's predicted and measured depth, and their means over pixels, images and ranks."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from depthkit.distributed import all_reduce
 
+# what papers print, and what is worth asking besides
 METRICS = ("a1", "a2", "a3", "abs_rel", "rmse", "log_10", "rmse_log", "silog", "sq_rel")
+MORE_METRICS = ("a_105", "mae", "irmse", "boundary_f1")
 
 
 def image_metrics(prediction: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """The nine metrics of each image, float64 (B,), from depths (B, ...) in metres and the pixels that count (bool).
+    """The metrics of each image but boundary_f1, float64 (B,), from depths (B, ...) in metres and the pixels that count
+    (bool).
 
     a1 to a3, abs_rel, sq_rel, rmse and rmse_log are those of Eigen et al., "Depth Map Prediction from a Single Image
-    using a Multi-Scale Deep Network" (2014), log_10 is that of Saxena et al., "Make3D" (2009), silog that of the KITTI
-    benchmark. What stands in other pixels does not matter. All nine are nan for an image without a valid pixel, and
-    for one where the prediction in a valid pixel is not a positive number: a broken prediction shows.
+    using a Multi-Scale Deep Network" (2014), log_10 is that of Saxena et al., "Make3D" (2009), silog and irmse (1/km)
+    those of the KITTI benchmark. a_105 is a1 with 1.05 in place of 1.25; mae is in metres. What stands in other pixels
+    does not matter. All are nan for an image without a valid pixel, and for one where the prediction in a valid pixel
+    is not a positive number: a broken prediction shows.
     """
-    count = valid.flatten(1).sum(1)
+    return from_sums(pixel_sums(prediction, target, valid))
 
-    def mean(errors: Tensor) -> Tensor:
-        return (errors * valid).flatten(1).sum(1, dtype=torch.float64) / count
 
+def pixel_sums(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """(B, 13) float64: what `from_sums` needs, summed over the valid pixels of each image."""
     target = target.double().where(valid, 1.0)
     prediction = prediction.double().where(valid, 1.0)
     prediction = prediction.where(prediction.isfinite() & (prediction > 0), math.nan)
     error = prediction - target
     log_error = prediction.log() - target.log()
     ratio = torch.maximum(prediction / target, target / prediction)
-    broken = 0 * mean(ratio)  # 0, or nan: comparisons would not pass it on
+    terms = [
+        valid,
+        *(ratio < limit for limit in (1.25, 1.25**2, 1.25**3, 1.05)),
+        error.abs(),
+        error.square(),
+        error.abs() / target,
+        error.square() / target,
+        log_error,
+        log_error.abs(),
+        log_error.square(),
+        (1000 / prediction - 1000 / target).square(),
+    ]
+    sums = torch.stack([(term * valid).flatten(1).sum(1, dtype=torch.float64) for term in terms], dim=-1)
+    return sums + 0 * sums[:, -1:]  # 0, or nan: comparisons would not pass it on
 
+
+def from_sums(sums: Tensor) -> dict[str, Tensor]:
+    """The metrics of pixels whose `pixel_sums` are (..., 13): each (...)."""
+    count, *totals = sums.unbind(-1)
+    a1, a2, a3, a_105, error, square, relative, square_relative, log, log_abs, log_square, inverse_square = (
+        total / count for total in totals
+    )
     return {
-        "a1": mean(ratio < 1.25) + broken,
-        "a2": mean(ratio < 1.25**2) + broken,
-        "a3": mean(ratio < 1.25**3) + broken,
-        "abs_rel": mean(error.abs() / target),
-        "rmse": mean(error.square()).sqrt(),
-        "log_10": mean(log_error.abs()) / math.log(10),
-        "rmse_log": mean(log_error.square()).sqrt(),
+        "a1": a1,
+        "a2": a2,
+        "a3": a3,
+        "abs_rel": relative,
+        "rmse": square.sqrt(),
+        "log_10": log_abs / math.log(10),
+        "rmse_log": log_square.sqrt(),
         # rounding may leave a constant error with a variance just below 0
-        "silog": 100 * (mean(log_error.square()) - mean(log_error).square()).clamp(min=0).sqrt(),
-        "sq_rel": mean(error.square() / target),
+        "silog": 100 * (log_square - log.square()).clamp(min=0).sqrt(),
+        "sq_rel": square_relative,
+        "a_105": a_105,
+        "mae": error,
+        "irmse": inverse_square.sqrt(),
     }
 
 
-class MetricAverage:
-    """The mean of each metric over images, one image one vote, however they lie in batches and on ranks.
+def boundary_f1(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """How well the edges of objects are met, float64 (B,) from 0 to 1, from depths (B, ..., H, W) in metres; nan for an
+    image whose target has no edge between two valid pixels.
 
-    An image without a valid pixel has no metrics: it is skipped, and counted.
+    Bochkovskii et al., "Depth Pro" (2024), section 4.3: neighbours have an edge between them where one is farther than
+    the other by more than a ratio; F1 of predicted edges, where and in which direction the target has one, averaged
+    over ten ratios from 1.05 to 1.25 with weights that grow with the ratio.
+    """
+    ratios = torch.linspace(1.05, 1.25, 10, dtype=torch.float64).tolist()
+    hits, found, wanted = (torch.zeros(len(target), len(ratios), dtype=torch.float64, device=target.device),) * 3
+    logs = [depth.double().where(valid, 1.0).clamp(min=1e-6).log() for depth in (prediction, target)]
+    for axis in (-1, -2):
+        both = valid.narrow(axis, 1, valid.shape[axis] - 1) & valid.narrow(axis, 0, valid.shape[axis] - 1)
+        steps = [log.diff(dim=axis).where(both, 0.0).flatten(1) for log in logs]
+        for sign in (1, -1):
+            edges = [torch.stack([sign * step > math.log(ratio) for ratio in ratios], dim=1) for step in steps]
+            hits = hits + (edges[0] & edges[1]).sum(-1)
+            found = found + edges[0].sum(-1)
+            wanted = wanted + edges[1].sum(-1)
+    weights = torch.tensor(ratios, dtype=torch.float64, device=target.device) * (wanted > 0)
+    return (weights * 2 * hits / (found + wanted).clamp(min=1)).sum(1) / weights.sum(1)
+
+
+class MetricAverage:
+    """The metrics of a set: means over images, one image one vote, or with `per_pixel` one pixel one vote, however the
+    images lie in batches and on ranks.
+
+    An image without a valid pixel has no metrics: it is skipped, and counted. With `more`, MORE_METRICS too;
+    boundary_f1 is always a mean over the images that have edges.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        # the sum of each metric, the number of images in it, the number skipped
-        self.sums = torch.zeros(len(METRICS) + 2, dtype=torch.float64, device=device)
+    def __init__(self, device: torch.device, *, per_pixel: bool = False, more: bool = False) -> None:
+        self.per_pixel = per_pixel
+        self.more = more
+        # what is summed for the metrics, the number of images in it, the number skipped, boundary_f1 and its images
+        self.sums = torch.zeros((13 if per_pixel else 12) + 4, dtype=torch.float64, device=device)
 
     def add(self, prediction: Tensor, target: Tensor, valid: Tensor) -> None:
-        """Adds the images of a batch: depths (B, ...) in metres, valid bool. Does not wait for the device."""
+        """Adds the images of a batch: depths (B, 1, H, W) in metres, valid bool. Does not wait for the device."""
         counts = valid.flatten(1).any(1)
-        values = torch.stack(list(image_metrics(prediction, target, valid).values()))
-        sums = values.where(counts, 0.0).sum(1)
-        self.sums += torch.cat([sums, counts.sum()[None], (~counts).sum()[None]])
+        sums = pixel_sums(prediction, target, valid)
+        values = sums if self.per_pixel else torch.stack(list(from_sums(sums).values()), dim=-1)
+        edges = boundary_f1(prediction, target, valid) if self.more else sums.new_full((len(target),), math.nan)
+        totals = [values.where(counts[:, None], 0.0).sum(0), counts.sum()[None], (~counts).sum()[None]]
+        self.sums += torch.cat([*totals, edges.nansum()[None], (~edges.isnan()).sum()[None]])
 
     def compute(self) -> tuple[dict[str, float], int, int]:
-        """(means, number of images in them, number skipped) over all ranks, which must all call this; nan if no image
+        """(metrics, number of images in them, number skipped) over all ranks, which must all call this; nan if no image
         counted, or if the prediction of one was no positive number."""
         totals = all_reduce(self.sums)
-        means = (totals[:-2] / totals[-2]).tolist()
-        num_images, num_skipped = totals[-2:].long().tolist()
-        return dict(zip(METRICS, means, strict=True)), num_images, num_skipped
+        values, (num_images, num_skipped, edges, num_edged) = totals[:-4], totals[-4:].tolist()
+        names = from_sums(torch.zeros(13)).keys()
+        pooled = from_sums(values) if self.per_pixel else dict(zip(names, values / num_images, strict=True))
+        metrics = {name: value.item() for name, value in pooled.items()}
+        metrics["boundary_f1"] = edges / num_edged if num_edged else math.nan
+        wanted = METRICS + MORE_METRICS if self.more else METRICS
+        return {name: metrics[name] for name in wanted}, int(num_images), int(num_skipped)
+
+
+class RangeTable:
+    """The metrics of near and of far pixels: those of all images whose target lies between two `edges`, in metres."""
+
+    def __init__(self, edges: Sequence[float], device: torch.device) -> None:
+        self.edges = edges
+        self.sums = torch.zeros(len(edges) - 1, 13, dtype=torch.float64, device=device)
+
+    def add(self, prediction: Tensor, target: Tensor, valid: Tensor) -> None:
+        """Adds the images of a batch: depths (B, ...) in metres, valid bool."""
+        for place, (low, high) in enumerate(zip(self.edges[:-1], self.edges[1:], strict=True)):
+            self.sums[place] += pixel_sums(prediction, target, valid & (target >= low) & (target < high)).sum(0)
+
+    def compute(self) -> list[dict[str, float]]:
+        """For each range with pixels in it "from" and "to" in metres, their "share" and metrics, over all ranks, which
+        must all call this."""
+        sums = all_reduce(self.sums)
+        rows = []
+        for low, high, row in zip(self.edges[:-1], self.edges[1:], sums, strict=True):
+            if row[0] > 0:
+                metrics = {name: value.item() for name, value in from_sums(row).items()}
+                rows.append({"from": low, "to": high, "share": (row[0] / sums[:, 0].sum()).item(), **metrics})
+        return rows

@@ -9,9 +9,9 @@ import torch
 import depthkit.build  # noqa: F401  fills the registries
 from depthkit.build import build_hooks, build_runner
 from depthkit.config import load_config
-from depthkit.evaluate import find_protocol
 from depthkit.models.losses import Criterion
 from depthkit.optim import build_momentum_schedule, build_optimizer, build_schedule
+from depthkit.protocols import find_protocol
 from depthkit.registry import DATA, MODELS
 from depthkit.train import parse_args, read_config
 

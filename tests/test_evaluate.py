@@ -10,7 +10,8 @@ from torch import nn
 from depthkit.data.dataset import DepthDataset
 from depthkit.data.loader import eval_loader
 from depthkit.data.sample import Sample
-from depthkit.evaluate import PROTOCOLS, ConstantDepth, Protocol, constant_map, evaluate, find_protocol, spread
+from depthkit.evaluate import ConstantDepth, constant_map, evaluate, predict_depth, spread, starts
+from depthkit.protocols import PROTOCOLS, Protocol
 
 
 class Slopes(DepthDataset):
@@ -69,18 +70,6 @@ def test_the_model_keeps_its_mode():
     assert not model.dropout.training
 
 
-def test_nyus_crop_and_cap():
-    protocol = find_protocol("nyu_eigen")
-    depth = torch.full((1, 1, 480, 640), 20.0)
-    depth[..., 45:471, 41:601] = 5.0
-    depth[..., 45, 41], depth[..., 470, 600] = 10.0, 1e-3  # strictly inside the cap
-    cut = protocol.cut(depth)
-    assert cut.shape == (1, 1, 426, 560)
-    assert protocol.valid(cut).sum().item() == 426 * 560 - 2
-    with pytest.raises(ValueError, match="made for depth maps of 480 x 640, but one has 240 x 320"):
-        protocol.cut(depth[..., ::2, ::2])
-
-
 def test_the_table_says_all_that_matters():
     table = evaluate(Brightness(), eval_loader(Slopes(), 4, 0), FULL, CPU).table()
     for words in ("abs_rel", "sq_rel", "full", "crop:      none", "6, and 1 skipped", "over images"):
@@ -96,11 +85,6 @@ def test_pictures_are_spread_over_the_set():
 def test_nothing_to_score_is_an_error():
     with pytest.raises(ValueError, match="none of the 1 images has a pixel that protocol full scores"):
         evaluate(Brightness(), eval_loader(Slopes(1), 4, 0), FULL, CPU)
-
-
-def test_a_wrong_protocol_names_the_close_one():
-    with pytest.raises(ValueError, match="there is no evaluation protocol 'nyu_eigne'; did you mean 'nyu_eigen'"):
-        find_protocol("nyu_eigne")
 
 
 def test_the_constant_map_has_the_lowest_error():
@@ -134,3 +118,50 @@ def test_memory_stays_flat_over_a_thousand_images():
     before = resident_megabytes()
     evaluate(Brightness(), eval_loader(Large(1000), 4, 0), FULL, CPU)
     assert resident_megabytes() - before < 20  # the maps of one kind alone have 73
+
+
+def test_windows_overlap_and_cover():
+    assert starts(10, 12) == starts(12, 12) == [0]
+    assert starts(13, 12) == [0, 1]
+    assert starts(30, 12) == [0, 6, 12, 18]
+    for size in range(13, 60):
+        places = starts(size, 12)
+        assert (places[0], places[-1] + 12) == (0, size)
+        assert max(np.diff(places)) <= 8
+
+
+def test_the_mean_of_windows():
+    class Camera(nn.Module):
+        """Depth is the column in the whole image, which the principal point tells, and what the size is."""
+
+        def forward(self, image, intrinsics=None):
+            assert image.shape[-2:] == (6, 12)
+            column = torch.arange(12.0) - intrinsics[:, 0, 2, None]
+            row = torch.arange(6.0)[:, None] - intrinsics[:, 1, 2, None]
+            return {"depth": (1 + column[:, None] + row[None])[:, None]}
+
+    image = torch.zeros(1, 3, 9, 30, dtype=torch.uint8)
+    intrinsics = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
+    depth = predict_depth(Camera(), image, intrinsics, flip=False, window=(6, 12))
+    expected = 1 + torch.arange(30.0) + torch.arange(9.0)[:, None]
+    torch.testing.assert_close(depth, expected[None, None])
+    small = predict_depth(Camera(), image[..., :6, :12], intrinsics, flip=False, window=(6, 12))
+    torch.testing.assert_close(small, expected[None, None, :6, :12])
+
+
+def test_more_of_a_table():
+    result = evaluate(Brightness(), eval_loader(Slopes(), 4, 0), FULL, CPU, more=True)
+    assert "boundary_f1" in result.metrics
+    assert "0 to 2 m   16.7%" in result.table()
+    assert sum(row["share"] for row in result.ranges) == pytest.approx(1)
+
+
+def test_an_observer_sees_every_prediction_at_its_targets_size():
+    seen = {}
+
+    def observe(batch, prediction):
+        assert prediction.shape == batch["depth"].shape
+        seen.update(zip(batch["path"], prediction, strict=True))
+
+    evaluate(Brightness(), eval_loader(Slopes(), 4, 0), FULL, CPU, observe=observe)
+    assert sorted(seen) == [f"sample {index}" for index in range(7)]

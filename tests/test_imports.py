@@ -10,7 +10,7 @@ import depthkit
 ROOT = Path(depthkit.__file__).parent
 ROWS = [
     {"registry", "distributed", "logs", "signals"},
-    {"config", "optim", "checkpoint", "metrics", "visualize"},
+    {"config", "optim", "checkpoint", "metrics", "protocols", "visualize"},
     {"data", "models"},
     {"evaluate"},
     {"hooks"},
