@@ -2,10 +2,11 @@
 # Trains on the GPUs of this machine, or in as many CPU processes; across machines, run it on each of them:
 #   bash launch.sh CONFIG GPUS [arguments of depthkit.train]
 #   NNODES=2 NODE_RANK=0 MASTER_ADDR=host0 bash launch.sh CONFIG GPUS       on the second machine with NODE_RANK=1
+# COMMAND=test runs depthkit.test instead, with its arguments after GPUS.
 # PORT: where the processes meet (one machine: any free port; several: 29500).
 # Ends with 0, 1, or 128 + the number of the signal that it received and passed on.
 case ${2-} in
-  '' | 0 | *[!0-9]*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 1 ;;
+  '' | 0 | *[!0-9]*) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 1 ;;
 esac
 config=$1 gpus=$2 nodes=${NNODES:-1} node=${NODE_RANK:-0} port=${PORT:-29500} python=${PYTHON:-python}
 shift 2
@@ -17,7 +18,7 @@ export TORCH_ELASTIC_SHUTDOWN_TIMEOUT="${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-300}"
 cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores > gpus ? cores / gpus : 1))}"
 
-set -- --nproc-per-node="$gpus" -m depthkit.train "$config" --launcher pytorch "$@"
+set -- --nproc-per-node="$gpus" -m "depthkit.${COMMAND:-train}" "$config" --launcher pytorch "$@"
 if [ "$nodes" != 1 ] && [ -z "$MASTER_ADDR" ]; then
   echo "launch.sh: NNODES is $nodes, but MASTER_ADDR is not set: give the address of the machine with NODE_RANK=0" >&2
   exit 1

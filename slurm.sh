@@ -1,11 +1,12 @@
 #!/bin/sh
 # Trains through Slurm:
 #   bash slurm.sh PARTITION JOB CONFIG [WORK_DIR] [arguments of depthkit.train]
+# COMMAND=test runs depthkit.test instead.
 # GPUS: processes in all (4). GPUS_PER_NODE: how many on a node (GPUS, up to 8); 0 to train on CPUs. CPUS_PER_TASK (5).
 # SRUN_ARGS: more for srun. The processes meet on the first node (or MASTER_ADDR), at MASTER_PORT, dist_params.port, or
 # a port made of the job's number.
 if [ $# -lt 3 ]; then
-  sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
   exit 1
 fi
 partition=$1 job=$2 config=$3 gpus=${GPUS:-4} cpus=${CPUS_PER_TASK:-5}
@@ -21,6 +22,6 @@ export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$cpus}"
 
 # shellcheck disable=SC2086  # SRUN_ARGS is several words, or none
-set -- $SRUN_ARGS "${PYTHON:-python}" -m depthkit.train "$config" --launcher slurm "$@"
+set -- $SRUN_ARGS "${PYTHON:-python}" -m "depthkit.${COMMAND:-train}" "$config" --launcher slurm "$@"
 [ "$per_node" = 0 ] || set -- --gres=gpu:"$per_node" --ntasks-per-node="$per_node" "$@"
 exec srun --partition="$partition" --job-name="$job" --ntasks="$gpus" --cpus-per-task="$cpus" --kill-on-bad-exit=1 "$@"

@@ -158,6 +158,20 @@ def build_data(config: Config, device: torch.device, validate: bool) -> tuple[Da
     return loader, partial(evaluate, loader=eval_loader(val_set, **sizes, **ranks), protocol=protocol, device=device)
 
 
+def build_test_loader(config: Config, split: str, device: torch.device) -> DataLoader:
+    """This rank's share of the set that `split` names, for an evaluation."""
+    if not config.data[split]:
+        raise ValueError(f"the config's data.{split} is empty: choose another --split, or say what it holds")
+    return eval_loader(
+        DATA.build(config.data[split]),
+        config.data.samples_per_gpu,
+        config.data.workers_per_gpu,
+        rank=distributed.rank(),
+        world_size=distributed.world_size(),
+        pin_memory=device.type == "cuda",
+    )
+
+
 def scale_lr(config: Config) -> float:
     global_batch = config.data.samples_per_gpu * distributed.world_size()
     scale = global_batch / config.base_batch_size

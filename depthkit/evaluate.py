@@ -130,6 +130,19 @@ def score(
     return Evaluation(protocol, metrics, num_images, num_skipped, pictures, ranges.compute() if ranges else [])
 
 
+def show_all(
+    predict: Callable[[dict[str, Any]], Tensor],
+    loader: DataLoader,
+    device: torch.device,
+    observe: Callable[[dict[str, Any], Tensor], None],
+) -> None:
+    """Shows `observe` what `score` would show it, where there is nothing to score."""
+    for batches in progress(loader, len(loader), "Predicting"):
+        for batch in batches:
+            batch = to_device(batch, device)
+            observe(batch, resize(predict(batch), batch["depth"].shape[-2:]))
+
+
 def predict_depth(
     model: nn.Module,
     image: Tensor,

@@ -63,23 +63,11 @@ def load(
     checkpoint: str | Path, device: "torch.device | str" = "cpu", config: dict[str, Any] | None = None
 ) -> "nn.Module":
     """The model in a checkpoint, ready to predict, built from the config that lies in it, or from `config` around
-    weights of any kind that depthkit knows; one weight that the model lacks is then a ValueError."""
+    weights of any kind that depthkit knows."""
     import depthkit.models  # noqa: F401  fills the registry
-    from depthkit.checkpoint import load as load_checkpoint
-    from depthkit.models.weights import load_weights
-    from depthkit.registry import MODELS
+    from depthkit.models.weights import load_model
 
-    if config:
-        model = MODELS.build(config["model"])
-        if missing := load_weights(model, checkpoint):
-            raise ValueError(f"{checkpoint} lacks {len(missing)} weights of the model, such as {missing[0]}")
-        return model.to(device).eval()
-    state = load_checkpoint(checkpoint)
-    if "config" not in state.get("meta", {}) or "runner" not in state:
-        raise ValueError(f"{checkpoint} is no checkpoint of depthkit: name the config of its model with --config")
-    model = MODELS.build(state["meta"]["config"]["model"])
-    model.load_state_dict(state["state_dict"])
-    return model.to(device).eval()
+    return load_model(checkpoint, config and config["model"]).to(device).eval()
 
 
 def predict(model: "nn.Module", image: "np.ndarray", intrinsics: "np.ndarray | None" = None) -> "np.ndarray":
@@ -104,9 +92,8 @@ def write_predictions(
     """`camera` is fx, fy, cx, cy of all images, in pixels."""
     import numpy as np
     import torch
-    from PIL import Image
 
-    from depthkit.data.io import read_image, write_depth_png
+    from depthkit.data.io import read_image, write_depth_png, write_image
     from depthkit.logs import progress
     from depthkit.visualize import colorize
 
@@ -115,12 +102,11 @@ def write_predictions(
     if camera:
         fx, fy, cx, cy = camera
         intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
-    out.mkdir(parents=True, exist_ok=True)
     for path in progress(paths, len(paths), "Predicting"):
         depth = predict(model, read_image(path), intrinsics)
         # 65.535 m is the farthest that 16 bits of millimetres can hold
         write_depth_png(out / f"{path.stem}_depth.png", np.minimum(depth, 65.535), scale=1000)
-        Image.fromarray(colorize(depth, model.min_depth, model.max_depth)).save(out / f"{path.stem}_color.png")
+        write_image(out / f"{path.stem}_color.png", colorize(depth, model.min_depth, model.max_depth))
     print(f"Depth of {len(paths)} images in {out.absolute()}")
 
 

@@ -16,7 +16,7 @@ ROWS = [
     {"hooks"},
     {"runner"},
     {"build"},
-    {"train", "infer", "synthesize", "check_data"},
+    {"train", "test", "infer", "synthesize", "check_data"},
 ]
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 # data and models share a row but do not know each other; inside one of them anything may import anything

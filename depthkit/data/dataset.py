@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ class DepthDataset(Dataset, ABC):
     """Images with depth. A subclass, a dataclass too, says which there are and how one is loaded.
 
     Depth outside [min_depth, max_depth], metres, counts as not measured. `protocol` names how predictions on this set
-    are scored. `seed` is the run's.
+    are scored. `seed` is the run's. `depth_scale` says how metres become the integers of depth files.
     Making one reads no files: what is missing on disk shows when the length is first asked for.
     """
 
@@ -27,7 +28,10 @@ class DepthDataset(Dataset, ABC):
     min_depth: float = 1e-3
     max_depth: float
     protocol: str | None = None
+    depth_scale: float = 1000
     seed: int = 0
+
+    has_depth: ClassVar[bool] = True  # False where a test set keeps its depth to itself: depths are all 0
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -35,6 +39,10 @@ class DepthDataset(Dataset, ABC):
     @abstractmethod
     def load(self, index: int) -> Sample:
         """The sample as it is on disk, before any transform."""
+
+    def name(self, path: str) -> str:
+        """What files about the sample of that `path` are called, below some folder and without a suffix."""
+        return str(Path(path).relative_to(Path(path).anchor).with_suffix(""))
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         """`key` is (position, index): all that is random about a sample follows from the seed and its position among

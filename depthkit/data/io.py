@@ -1,5 +1,8 @@
 """Image and depth files to arrays, and back. Every error names the file."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,11 +44,42 @@ def read_depth_png(path: str | Path, scale: float) -> np.ndarray:
     return np.asarray(image).astype(np.float32) / np.float32(scale)
 
 
+def read_depth_npz(path: str | Path) -> np.ndarray:
+    """float32 (H, W), metres: what `write_depth_npz` wrote."""
+    with np.load(path) as arrays:
+        return arrays["depth"]
+
+
 def write_depth_png(path: str | Path, depth: np.ndarray, scale: float) -> None:
     """Writes `depth` (H, W), metres, as a 16-bit PNG of depth * `scale`; what does not fit is an error."""
     numbers = np.rint(depth * scale)
-    if numbers.min() < 0 or numbers.max() > 65535:
+    if not (numbers.min() >= 0 and numbers.max() <= 65535):
         raise ValueError(
             f"{path}: depths of {depth.min():g} to {depth.max():g} m times {scale:g} do not fit into 16 bits"
         )
-    Image.fromarray(numbers.astype(np.uint16)).save(path)
+    write_image(path, numbers.astype(np.uint16))
+
+
+def write_depth_npz(path: str | Path, depth: np.ndarray) -> None:
+    """Writes `depth` (H, W), metres, as the float32 array "depth" of an .npz file."""
+    with whole(path) as partial:
+        np.savez_compressed(partial, depth=depth.astype(np.float32))
+
+
+def write_image(path: str | Path, pixels: np.ndarray) -> None:
+    """Writes uint8 (H, W, 3) or uint16 (H, W) in the format that the path's suffix names."""
+    with whole(path) as partial:
+        Image.fromarray(pixels).save(partial)
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """Gives the path of a file to write, in a folder that is made if need be; it becomes `path` once it is whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")  # formats follow from the suffix
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -38,7 +38,6 @@ class NYUDataset(DepthDataset):
 
     data_root: str
     split: str
-    depth_scale: float = 1000
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -49,6 +48,9 @@ class NYUDataset(DepthDataset):
         if focal:
             intrinsics[:2, :2] *= focal / INTRINSICS[0, 0]
         return Sample(read_image(image), read_depth_png(depth, self.depth_scale), str(image), intrinsics)
+
+    def name(self, path: str) -> str:
+        return str(Path(path).relative_to(self.data_root).with_suffix(""))
 
     @cached_property
     def entries(self) -> list[Entry]:

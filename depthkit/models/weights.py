@@ -3,10 +3,12 @@
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from depthkit.checkpoint import load
+from depthkit.registry import MODELS
 
 logger = logging.getLogger("depthkit")
 
@@ -62,6 +64,22 @@ def is_derived(name: str) -> bool:
 def reorder_merge(value: Tensor) -> Tensor:
     """(..., 4C) of 2 x 2 tokens: the toolbox's order (channel, row, column) -> torchvision's (column, row, channel)."""
     return value.unflatten(-1, (-1, 2, 2)).transpose(-3, -1).flatten(-3)
+
+
+def load_model(path: str | Path, config: dict[str, Any] | None = None) -> nn.Module:
+    """The model in a checkpoint: built from the model config that lies in it; or from `config`, around weights of any
+    kind that depthkit knows, where one weight that the file lacks is a ValueError."""
+    if config is None:
+        state = load(path)
+        if "config" not in state.get("meta", {}) or "runner" not in state:
+            raise ValueError(f"{path} is no checkpoint of depthkit: name the config of its model")
+        model = MODELS.build(state["meta"]["config"]["model"])
+        model.load_state_dict(state["state_dict"])
+        return model
+    model = MODELS.build(config)
+    if missing := load_weights(model, path):
+        raise ValueError(f"{path} lacks {len(missing)} weights of the model, such as {missing[0]}")
+    return model
 
 
 def load_weights(model: nn.Module, path: str | Path) -> list[str]:

@@ -1,0 +1,190 @@
+"""python -m depthkit.test CONFIG [CHECKPOINT]: scores a model on its test set, and writes what it predicts."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from depthkit.config import Config, default_work_dir, load_config
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from depthkit.data.dataset import DepthDataset
+    from depthkit.evaluate import Evaluation
+    from depthkit.protocols import Protocol
+
+    Observer = Callable[[dict[str, Any], Tensor], None]
+
+logger = logging.getLogger("depthkit")
+
+SUBMISSION_SCALE = 256  # of the KITTI benchmark's 16-bit PNGs
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m depthkit.test",
+        description="Scores a model on the test set of its config. Prints a table, and writes the same numbers to"
+        " CHECKPOINT_SPLIT_PROTOCOL.json in the work dir. Pictures and predictions are called as the images are, below"
+        " the dataset's root.",
+    )
+    add = parser.add_argument
+    add("config", help="a config file, such as configs/swin_nyu.py")
+    add("checkpoint", nargs="?", help="ours or another's weights (default: the best in the work dir, else the newest)")
+    add("--work-dir", help="folder of the run (default: work_dirs/ and the config's path)")
+    add("--split", choices=("test", "val", "train"), default="test", help="which set (default: %(default)s)")
+    add("--protocol", help="how to score, such as nyu_eigen or full (default: the dataset's)")
+    add("--align", choices=("none", "scale", "scale_shift"), help="fit each prediction to its target first")
+    add("--average", choices=("image", "pixel"), help="what has one vote (default: the image)")
+    add(
+        "--window", nargs=2, type=int, metavar=("HEIGHT", "WIDTH"), help="predict larger images in windows of this size"
+    )
+    add("--out", type=Path, help="folder for predictions: 16-bit PNGs of metres times the dataset's depth_scale")
+    add("--npz", action="store_true", help="predictions as float32 metres, under `depth` in .npz files, instead")
+    add("--show-dir", type=Path, help="folder for pictures: image, target, prediction and error side by side")
+    add("--format-only", type=Path, metavar="DIR", help="no scores: a submission to the KITTI benchmark")
+    add("--ensemble", type=Path, nargs="+", metavar="DIR", help="score the mean of what --out wrote; no checkpoint")
+    add("--launcher", choices=("auto", "none", "pytorch", "slurm"), default="auto", help="who started the processes")
+    add("--cfg-options", nargs="+", action="extend", default=[], metavar="a.b=c", help="override keys of the config")
+    return parser.parse_intermixed_args(argv)  # launch.sh puts --launcher between config and checkpoint
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        config = load_config(args.config, args.cfg_options)
+        config["work_dir"] = str(args.work_dir or config.work_dir or default_work_dir(args.config))
+        run(args, config)
+    except (ValueError, OSError) as error:  # what the user can mend: the message says how
+        sys.exit(f"depthkit.test: {error}")
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    # torch comes in here: --help, a mistyped flag and a wrong config key answer without it
+    import torch
+
+    from depthkit import distributed
+    from depthkit.build import build_test_loader
+    from depthkit.evaluate import score, show_all
+
+    device = distributed.init(args.launcher, **config.dist_params)
+    logging.basicConfig(level=logging.INFO if distributed.is_main() else logging.WARNING, format="%(message)s")
+    loader = build_test_loader(config, args.split, device)
+    protocol = choose_protocol(args, loader.dataset)
+    source = None if args.ensemble else find_checkpoint(args, config)
+    predict = build_predict(args, config, source, loader.dataset, protocol.flip, device)
+    observe = build_observer(args, loader.dataset, config.model.min_depth, config.model.max_depth)
+    with torch.no_grad():
+        if args.format_only or not loader.dataset.has_depth:
+            show_all(predict, loader, device, observe)
+        else:
+            report(score(predict, loader, protocol, device, more=True, observe=observe), args, config, source)
+    distributed.close()
+
+
+def find_checkpoint(args: argparse.Namespace, config: Config) -> Path:
+    from depthkit.checkpoint import find_newest
+
+    if args.checkpoint:
+        return Path(args.checkpoint)
+    work_dir = Path(config.work_dir)
+    best = sorted(work_dir.glob("best_*_epoch_*.pth"), key=lambda file: file.stat().st_mtime)
+    found = best[-1] if best else find_newest(work_dir)
+    if found is None:
+        raise ValueError(f"there is no checkpoint in {work_dir}: name one after the config, or --work-dir")
+    return found
+
+
+def choose_protocol(args: argparse.Namespace, dataset: "DepthDataset") -> "Protocol":
+    """The protocol that was asked for, else the dataset's, with the changes that were asked for."""
+    from depthkit.protocols import find_protocol
+
+    changes = {"align": args.align, "average": args.average}
+    protocol = find_protocol(args.protocol or dataset.protocol or "full")
+    return replace(protocol, **{name: value for name, value in changes.items() if value})
+
+
+def build_predict(
+    args: argparse.Namespace,
+    config: Config,
+    source: Path | None,
+    dataset: "DepthDataset",
+    flip: bool,
+    device: "torch.device",
+) -> "Callable[[dict[str, Any]], Tensor]":
+    """From a batch to depths (B,1,h,w): those of the model in `source`, or without one the mean of an ensemble's."""
+    from depthkit.evaluate import predict_depth
+    from depthkit.models.weights import load_model
+
+    if source is None:
+        return lambda batch: read_mean(args.ensemble, dataset, batch["path"]).to(device)
+    logger.info("Testing %s", source)
+    model = load_model(source, config.model).to(device).eval()
+    window = tuple(args.window) if args.window else None
+    return lambda batch: predict_depth(model, batch["image"], batch.get("intrinsics"), flip=flip, window=window)
+
+
+def build_observer(args: argparse.Namespace, dataset: "DepthDataset", min_depth: float, max_depth: float) -> "Observer":
+    """Writes each image's prediction wherever it was asked for."""
+    from depthkit.data.io import write_depth_npz, write_depth_png, write_image
+    from depthkit.visualize import strip
+
+    def observe(batch: dict[str, Any], prediction: "Tensor") -> None:
+        for place, path in enumerate(batch["path"]):
+            name, depth = dataset.name(path), prediction[place, 0].cpu().numpy()
+            if args.out and args.npz:
+                write_depth_npz(args.out / f"{name}.npz", depth)
+            elif args.out:
+                write_depth_png(args.out / f"{name}.png", depth, dataset.depth_scale)
+            if args.format_only:
+                write_depth_png(args.format_only / f"{Path(name).name}.png", depth, SUBMISSION_SCALE)
+            if args.show_dir:
+                image, target = batch["image"][place].permute(1, 2, 0), batch["depth"][place, 0]
+                picture = strip(image.cpu().numpy(), target.cpu().numpy(), depth, min_depth, max_depth)
+                write_image(args.show_dir / f"{name}.png", picture)
+
+    return observe
+
+
+def read_mean(folders: Sequence[Path], dataset: "DepthDataset", paths: Sequence[str]) -> "Tensor":
+    """The mean over `folders` of the predictions for images of one size, (B,1,h,w) in metres."""
+    import numpy as np
+    import torch
+
+    from depthkit.data.io import read_depth_npz, read_depth_png
+
+    means = []
+    for path in paths:
+        depths = []
+        for folder in folders:
+            arrays, png = folder / f"{dataset.name(path)}.npz", folder / f"{dataset.name(path)}.png"
+            depths.append(read_depth_npz(arrays) if arrays.exists() else read_depth_png(png, dataset.depth_scale))
+        means.append(np.mean(depths, axis=0, dtype=np.float32))
+    return torch.from_numpy(np.stack(means))[:, None]
+
+
+def report(evaluation: "Evaluation", args: argparse.Namespace, config: Config, source: Path | None) -> None:
+    """Prints the table, and writes its numbers to a file, on rank 0."""
+    from depthkit.data.io import whole
+    from depthkit.distributed import is_main
+
+    if not is_main():
+        return
+    print(evaluation.table())
+    stem = source.stem if source else "ensemble"
+    path = Path(config.work_dir) / f"{stem}_{args.split}_{evaluation.protocol.name}.json"
+    results = {"checkpoint": str(source or args.ensemble), **evaluation.protocol.facts()}
+    results |= {"num_images": evaluation.num_images, "num_skipped": evaluation.num_skipped}
+    results |= {"metrics": evaluation.metrics, "ranges": evaluation.ranges}
+    with whole(path) as partial:
+        partial.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"Written to {path}")
+
+
+if __name__ == "__main__":
+    main()
