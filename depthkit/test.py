@@ -156,14 +156,14 @@ def read_mean(folders: Sequence[Path], dataset: "DepthDataset", paths: Sequence[
     import numpy as np
     import torch
 
-    from depthkit.data.io import read_depth_npz, read_depth_png
+    from depthkit.data.io import read_array, read_depth_png
 
     means = []
     for path in paths:
         depths = []
         for folder in folders:
             arrays, png = folder / f"{dataset.name(path)}.npz", folder / f"{dataset.name(path)}.png"
-            depths.append(read_depth_npz(arrays) if arrays.exists() else read_depth_png(png, dataset.depth_scale))
+            depths.append(read_array(arrays) if arrays.exists() else read_depth_png(png, dataset.depth_scale))
         means.append(np.mean(depths, axis=0, dtype=np.float32))
     return torch.from_numpy(np.stack(means))[:, None]
 

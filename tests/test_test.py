@@ -14,7 +14,7 @@ from PIL import Image
 import depthkit.models  # noqa: F401  fills the registry
 from depthkit import test as command
 from depthkit.config import load_config
-from depthkit.data.io import read_depth_npz, read_depth_png, read_image, write_depth_png
+from depthkit.data.io import read_array, read_depth_png, read_image, write_depth_png
 from depthkit.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ def test_predictions_pictures_and_ensembles(trained, tmp_path):
     plain = run(trained, "--out", str(tmp_path / "png"), "--show-dir", str(tmp_path / "show"))
     run(trained, "--out", str(tmp_path / "npz"), "--npz")
     for i in range(11):
-        exact = read_depth_npz(tmp_path / "npz" / "room" / f"{i}.npz")
+        exact = read_array(tmp_path / "npz" / "room" / f"{i}.npz")
         assert exact.shape == read_depth_png(folder / f"room/{i}_depth.png", 1000).shape
         assert abs(read_depth_png(tmp_path / "png" / "room" / f"{i}.png", 1000) - exact).max() < 0.00051
         height, width, _ = read_image(folder / f"room/{i}.png").shape
@@ -106,7 +106,7 @@ def test_predictions_pictures_and_ensembles(trained, tmp_path):
     for file in (tmp_path / "npz").rglob("*.npz"):
         double = tmp_path / "double" / "room" / file.name
         double.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(double, depth=2 * read_depth_npz(file))
+        np.savez(double, depth=2 * read_array(file))
     folders = ["--ensemble", str(tmp_path / "npz"), str(tmp_path / "double")]
     for align, other in (("none", False), ("scale", True)):
         run(trained, *folders, "--align", align, "--out", str(tmp_path / "mean"), "--npz")
@@ -114,8 +114,8 @@ def test_predictions_pictures_and_ensembles(trained, tmp_path):
         aligned = run(trained, "--align", align)
         same = ensemble["metrics"]["abs_rel"] == pytest.approx(aligned["metrics"]["abs_rel"], rel=1e-4)
         assert same == other
-    mean = read_depth_npz(tmp_path / "mean" / "room" / "3.npz")
-    np.testing.assert_allclose(mean, 1.5 * read_depth_npz(tmp_path / "npz" / "room" / "3.npz"), rtol=1e-5)
+    mean = read_array(tmp_path / "mean" / "room" / "3.npz")
+    np.testing.assert_allclose(mean, 1.5 * read_array(tmp_path / "npz" / "room" / "3.npz"), rtol=1e-5)
     assert plain["metrics"]["abs_rel"] > 0
 
 
@@ -126,7 +126,7 @@ def test_a_submission_has_the_benchmarks_scale_and_no_score(trained, tmp_path, c
     assert sorted(path.name for path in (tmp_path / "submit").iterdir()) == sorted(f"{i}.png" for i in range(11))
     run(trained, "--out", str(tmp_path / "npz"), "--npz")
     submitted = np.asarray(Image.open(tmp_path / "submit" / "4.png"))
-    exact = read_depth_npz(tmp_path / "npz" / "room" / "4.npz")
+    exact = read_array(tmp_path / "npz" / "room" / "4.npz")
     np.testing.assert_array_equal(submitted, np.rint(exact * np.float32(256)))
 
 

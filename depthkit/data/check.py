@@ -39,6 +39,8 @@ class Inspection(Dataset):
         except (ValueError, OSError) as error:  # each names its file
             return Finding(f"sample {index}", str(error))
         depth = self.dataset.within_range(sample.depth)
+        if not self.dataset.has_depth:
+            return Finding(sample.path)
         if not depth.any():
             low, high = np.nanmin(sample.depth), np.nanmax(sample.depth)
             allowed = f"{self.dataset.min_depth:g} to {self.dataset.max_depth:g} m"
@@ -73,6 +75,7 @@ def summary(findings: Sequence[Finding]) -> str:
     """How many pairs are good, the share of measured pixels, and the histogram of the depths, as text."""
     good = [finding for finding in findings if not finding.fault]
     lines = [f"{len(findings)} pairs, {len(findings) - len(good)} with a fault"]
+    good = [finding for finding in good if finding.histogram is not None]
     if good:
         shares = [finding.measured for finding in good]
         lines.append(f"measured pixels: {np.mean(shares):.1%} on average, {min(shares):.1%} in the sparsest image")

@@ -1,6 +1,8 @@
 """Image and depth files to arrays, and back. Every error names the file."""
 
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,18 +38,71 @@ def read_image(path: str | Path) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
+def read_depth(path: str | Path, scale: float) -> np.ndarray:
+    """float32 (H, W), metres: the numbers in the file divided by `scale`. 16-bit PNG, float TIFF, PFM, .npy or .npz."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in READERS:
+        raise ValueError(f"{path}: depth is read from {', '.join(READERS)} files")
+    numbers = READERS[suffix](path)
+    if numbers.ndim == 3 and 1 in (numbers.shape[0], numbers.shape[2]):
+        numbers = numbers.squeeze()
+    if numbers.ndim != 2:
+        raise ValueError(f"{path} holds an array of {numbers.shape}; depth has rows and columns alone")
+    return numbers.astype(np.float32) / np.float32(scale)
+
+
 def read_depth_png(path: str | Path, scale: float) -> np.ndarray:
     """float32 (H, W), metres: the file's 16-bit numbers divided by `scale`, so 0 stays 0, not measured."""
+    return read_png(path).astype(np.float32) / np.float32(scale)
+
+
+def read_png(path: str | Path) -> np.ndarray:
+    """The 16-bit numbers (H, W) in a file."""
     image = _open(path)
     if _is_8_bit(image):
         raise ValueError(f"{path} has 8 bits a channel (mode {image.mode}); depth needs a 16-bit grey image")
-    return np.asarray(image).astype(np.float32) / np.float32(scale)
+    return np.asarray(image)
 
 
-def read_depth_npz(path: str | Path) -> np.ndarray:
-    """float32 (H, W), metres: what `write_depth_npz` wrote."""
-    with np.load(path) as arrays:
-        return arrays["depth"]
+def read_mask(path: str | Path) -> np.ndarray:
+    """bool (H, W): True where a mask, an image or .npy file, is not 0."""
+    mask = read_array(path) if Path(path).suffix == ".npy" else np.asarray(_open(path).convert("L"))
+    return mask.squeeze() > 0
+
+
+def read_array(path: str | Path) -> np.ndarray:
+    """The array in an .npy file, or the only one in an .npz file."""
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return content
+        with content:
+            (name,) = content.files
+            return content[name]
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
+    except (*DAMAGE, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read as one array: {error}") from error
+
+
+def read_pfm(path: str | Path) -> np.ndarray:
+    """float32 (H, W) of a one-channel PFM file: three lines of header, then rows from the bottom up."""
+    try:
+        with open(path, "rb") as file:
+            kind, size, scale = (file.readline().decode("ascii").strip() for _ in range(3))
+            width, height = map(int, size.split())
+            numbers = np.frombuffer(file.read(), "<f4" if float(scale) < 0 else ">f4")
+            if kind != "Pf":
+                raise ValueError(f"its first line is {kind!r}; a one-channel PFM begins with 'Pf'")
+            return numbers.reshape(height, width)[::-1].astype(np.float32)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+READERS = {".png": read_png, ".tif": read_png, ".tiff": read_png, ".pfm": read_pfm}
+READERS |= {".npy": read_array, ".npz": read_array}
 
 
 def write_depth_png(path: str | Path, depth: np.ndarray, scale: float) -> None:

@@ -1,0 +1,24 @@
+"""KITTI, the split of Eigen et al.: https://www.cvlibs.net/datasets/kitti/eval_depth.php, with the files of BTS."""
+
+_kitti = dict(type="KITTIDataset", data_root="data/kitti", depth_scale=256, min_depth=1e-3, max_depth=80)
+_test = dict(split="kitti_eigen_test.txt", pipeline=[dict(type="KBCrop")], protocol="kitti_garg", **_kitti)
+
+data = dict(
+    samples_per_gpu=8,
+    workers_per_gpu=4,
+    train=dict(
+        split="kitti_eigen_train.txt",
+        pipeline=[
+            dict(type="KBCrop"),
+            dict(type="RandomRotate", prob=0.5, degree=1.0),
+            dict(type="RandomFlip", prob=0.5),
+            dict(type="RandomCrop", crop_size=(352, 704)),
+            dict(
+                type="ColorAug", prob=0.5, gamma_range=(0.9, 1.1), brightness_range=(0.9, 1.1), color_range=(0.9, 1.1)
+            ),
+        ],
+        **_kitti,
+    ),
+    val=_test,
+    test=_test,
+)

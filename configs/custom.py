@@ -1,0 +1,33 @@
+"""Your own images and depths: change the three lines below, and look with depthkit.check_data before you train.
+
+The folder holds train/ and val/, each with images in rgb/ and depths in depth/, in sub-folders or not, under the
+same names. Depth is 16-bit PNG, float TIFF, PFM, .npy or .npz. Other names and layouts: see FolderDataset.
+"""
+
+_base_ = ["_base_/models/swin_densedepth.py", "_base_/schedules/adamw_onecycle_24e.py"]
+
+_root = "data/custom"
+_depth_scale = 1000  # numbers in depth files for one metre: 1000 for millimetres, 1 for metres
+_max_depth = 10  # metres; what is farther counts as not measured
+
+_set = dict(type="FolderDataset", depth_scale=_depth_scale, max_depth=_max_depth)
+
+pretrained = "torchvision"
+model = dict(max_depth=_max_depth)
+data = dict(
+    samples_per_gpu=8,
+    workers_per_gpu=4,
+    train=dict(
+        data_root=f"{_root}/train",
+        pipeline=[
+            dict(type="RandomFlip", prob=0.5),
+            dict(type="RandomCrop", crop_size=(416, 544)),
+            dict(
+                type="ColorAug", prob=0.5, gamma_range=(0.9, 1.1), brightness_range=(0.75, 1.25), color_range=(0.9, 1.1)
+            ),
+        ],
+        **_set,
+    ),
+    val=dict(data_root=f"{_root}/val", protocol="full", **_set),
+    test=dict(data_root=f"{_root}/val", protocol="full", **_set),
+)

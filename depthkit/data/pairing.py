@@ -1,0 +1,31 @@
+"""Files found by a pattern, and known by what its stars stand for."""
+
+import logging
+import re
+from pathlib import Path
+
+logger = logging.getLogger("depthkit")
+
+
+def find(root: Path, pattern: str) -> dict[tuple[str, ...], Path]:
+    """The files below `root` that fit, sorted, by what the stars of the pattern stand for; ".*" fits any suffix."""
+    suffix = pattern.endswith(".*")
+    parts = re.split(r"(\*\*/|\*)", pattern.removesuffix(".*"))
+    groups = {"**/": "((?:[^/]+/)*)", "*": "([^/]*)"}
+    fits = re.compile("".join(groups.get(part, re.escape(part)) for part in parts) + (r"\.[^./]+" if suffix else ""))
+    found: dict[tuple[str, ...], Path] = {}
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        if match := fits.fullmatch(path.relative_to(root).as_posix()):
+            if match.groups() in found:
+                raise ValueError(
+                    f"{found[match.groups()]} and {path} stand for the same: make {pattern} tell them apart"
+                )
+            found[match.groups()] = path
+    return found
+
+
+def tell_alone(what: str, files: dict[tuple[str, ...], Path], partners: dict[tuple[str, ...], Path]) -> None:
+    alone = [str(path) for key, path in files.items() if key not in partners]
+    if alone:
+        names = ", ".join(alone[:10]) + (", ..." if len(alone) > 10 else "")
+        logger.warning("%d of %d are %s: %s", len(alone), len(files), what, names)
