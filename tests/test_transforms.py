@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from depthkit.data.sample import Sample
-from depthkit.data.transforms import ColorAug, NYUCrop, RandomCrop, RandomFlip, RandomRotate, Resize
+from depthkit.data.transforms import ColorAug, KBCrop, NYUCrop, RandomCrop, RandomFlip, RandomRotate, Resize
 
 INTRINSICS = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]], np.float32)
 COLOURS = {"gamma_range": (0.9, 1.1), "brightness_range": (0.75, 1.25), "color_range": (0.9, 1.1)}
@@ -64,6 +64,25 @@ def test_nyu_crop():
 def test_nyu_crop_is_for_nyu():
     with pytest.raises(ValueError, match=r"480 x 640 pixels \(rows x columns\), kitchen/rgb_1.jpg has 427 x 565"):
         NYUCrop()(make_sample(427, 565), rng())
+
+
+def test_kb_crop_keeps_the_bottom_and_the_middle():
+    sample = KBCrop()(counted(375, 1242), rng())
+    assert (sample.image.shape, sample.depth.shape) == ((352, 1216, 3), (352, 1216))
+    assert sample.depth[0, 0] == 23 * 1242 + 13 + 1
+    assert sample.depth[-1, -1] == 374 * 1242 + 1228 + 1
+    odd = KBCrop(height=2, width=2)(counted(4, 5), rng())  # one column left of the two, two right of them
+    np.testing.assert_array_equal(odd.depth, [[12, 13], [17, 18]])
+
+    sample = KBCrop()(make_sample(375, 1242), rng())
+    for place in (*sentinel(sample), projected(sample)):
+        np.testing.assert_allclose(place, (ROW - 23, COLUMN - 13), atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(351, 1242), (375, 1215)])
+def test_kb_crop_of_a_smaller_image_is_an_error(size):
+    with pytest.raises(ValueError, match=rf"KBCrop: 352 x 1216 is larger than counted.png, {size[0]} x {size[1]} \(r"):
+        KBCrop()(counted(*size), rng())
 
 
 def test_flip():
@@ -170,7 +189,8 @@ def test_resize_leaves_depth_alone():
 
 
 @pytest.mark.parametrize(
-    "transform", [NYUCrop(), RandomFlip(1), RandomFlip(0), RandomRotate(0.5, 2), RandomCrop((100, 100))]
+    "transform",
+    [NYUCrop(), KBCrop(100, 100), RandomFlip(1), RandomFlip(0), RandomRotate(0.5, 2), RandomCrop((100, 100))],
 )
 def test_moving_pixels_needs_image_and_depth_of_one_size(transform):
     sample = Resize((240, 320))(make_sample(), rng())

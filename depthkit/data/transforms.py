@@ -31,6 +31,22 @@ class NYUCrop:
 
 
 @DATA.register
+class KBCrop:
+    """Brings KITTI's images, whose sizes differ from day to day, to one: the last `height` rows and the middle `width`
+    columns stay. Where columns do not split evenly, the right side loses one more. A smaller image is an error."""
+
+    def __init__(self, height: int = 352, width: int = 1216) -> None:
+        self.size = (height, width)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        size = _common_size(sample)
+        top, spare = size[0] - self.size[0], size[1] - self.size[1]
+        if min(top, spare) < 0:
+            raise ValueError(f"KBCrop: {_x(self.size)} is larger than {sample.path}, {_x(size)} (rows x columns)")
+        return _crop(sample, top, spare // 2, self.size)
+
+
+@DATA.register
 class RandomRotate:
     """Turns the image around its centre by an angle drawn from -degree to degree; positive is clockwise.
 
