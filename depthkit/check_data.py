@@ -1,6 +1,7 @@
 """python -m depthkit.check_data CONFIG: lists the pairs of a config's datasets that have a fault."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from depthkit.config import load_config
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m depthkit.check_data",
-        description="Reads every pair of the training, validation and test set. Lists files that are missing or cannot"
-        " be read, images and depths of different sizes, depths of a wrong type, without a measured pixel or of a scale"
-        " unlike the others', and shows how much is measured, and how far. Ends with 1 if a pair has a fault.",
+        description="Reads every pair of the training, validation and test set. Lists files that are missing, cannot be"
+        " read or have no partner, images and depths of different sizes, depths of a wrong type, without a measured"
+        " pixel, or of a scale unlike the others'. Shows how much is measured, and how far. Ends with 1 if so.",
     )
     add = parser.add_argument
     add("config", help="a config file, such as configs/swin_nyu.py")
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def check(args: argparse.Namespace) -> list[str]:
     """Prints what is found in each set; returns the faults, one a pair."""
     config = load_config(args.config, args.cfg_options)
+    logging.getLogger("depthkit").setLevel(logging.ERROR)  # what datasets warn of stands in the report
     # torch comes in here: --help and a wrong config key answer without it
     import depthkit.data  # noqa: F401  fills the registry
     from depthkit.data.check import inspect, mark_unusual, summary
@@ -52,7 +54,8 @@ def check(args: argparse.Namespace) -> list[str]:
         dataset = DATA.build(config.data[split])
         count = len(dataset)  # a split that is missing shows here
         findings = mark_unusual(list(progress(inspect(dataset, args.workers), count, f"Checking {split}")))
-        found = [f"{split}: {finding.path}: {finding.fault}" for finding in findings if finding.fault]
+        found = [f"{split}: {line}" for line in dataset.unpaired()]
+        found += [f"{split}: {finding.path}: {finding.fault}" for finding in findings if finding.fault]
         print("\n".join([f"{split}: {summary(findings)}", *found]))
         faults += found
     return faults

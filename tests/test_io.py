@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthkit.data.io import read_depth_png, read_image, write_depth_png
+from depthkit.data.io import (
+    read_depth,
+    read_depth_png,
+    read_image,
+    read_mask,
+    whole,
+    write_depth_npz,
+    write_depth_png,
+)
 
 DEPTH = np.array([[0, 0.001, 1.2344, 65.535]], np.float32)
 
@@ -84,3 +92,49 @@ def test_a_flipped_bit_is_an_error_with_the_name_or_changes_nothing(tmp_path):
 def test_a_missing_file_is_named(tmp_path, read):
     with pytest.raises(FileNotFoundError, match="there is no file .*nowhere.png"):
         read(tmp_path / "nowhere.png")
+
+
+def test_arrays_that_are_no_depth_are_refused(tmp_path):
+    np.save(tmp_path / "three.npy", np.zeros((4, 5, 3)))
+    np.savez(tmp_path / "two.npz", a=np.zeros((4, 5)), b=np.zeros((4, 5)))
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "three.npy").read_bytes()[:200])
+    (tmp_path / "rgb.pfm").write_bytes(b"PF\n1 1\n-1.0\n" + bytes(12))
+    (tmp_path / "cut.pfm").write_bytes(b"Pf\n2 2\n-1.0\n" + bytes(12))
+    for name, message in (
+        ("three.npy", r"holds an array of \(4, 5, 3\)"),
+        ("two.npz", "cannot be read as one array"),
+        ("objects.npy", "cannot be read as one array"),
+        ("cut.npy", "cannot be read as one array"),
+        ("rgb.pfm", "begins with 'Pf'"),
+        ("cut.pfm", "cannot be read"),
+        ("depth.exr", r"depth is read from .png, .tif"),
+    ):
+        with pytest.raises(ValueError, match=f"{name}.* {message}|{name}: {message}"):
+            read_depth(tmp_path / name, scale=1)
+
+
+def test_a_big_endian_pfm_is_read_from_the_bottom_up(tmp_path):
+    (tmp_path / "d.pfm").write_bytes(b"Pf\n2 2\n1.0\n" + np.array([3, 4, 1, 2], ">f4").tobytes())
+    assert read_depth(tmp_path / "d.pfm", scale=1).tolist() == [[1, 2], [3, 4]]
+
+
+def test_masks(tmp_path):
+    Image.fromarray(np.array([[0, 255, 1]], np.uint8)).save(tmp_path / "m.png")
+    np.save(tmp_path / "m.npy", np.array([[[0.0], [1.0], [2.0]]]))
+    for name in ("m.png", "m.npy"):
+        assert read_mask(tmp_path / name).tolist() == [[False, True, True]]
+
+
+def test_no_file_is_ever_half_written(tmp_path):
+    def stop():
+        with whole(tmp_path / "new" / "a.txt") as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert list((tmp_path / "new").iterdir()) == []
+    write_depth_npz(tmp_path / "new" / "d.npz", DEPTH)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["d.npz"]
+    np.testing.assert_array_equal(read_depth(tmp_path / "new" / "d.npz", scale=1), DEPTH)

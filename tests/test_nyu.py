@@ -160,3 +160,17 @@ def test_an_image_of_another_size_than_nyus_is_named(tmp_path):
     (tmp_path / "nyu_train.txt").write_text("a.png d.png")
     with pytest.raises(ValueError, match=r"480 x 640 .*a.png has 240 x 320"):
         from_config("train", tmp_path)[0, 0]
+
+
+def test_class_labels_are_the_kinds_of_rooms(tmp_path):
+    pairs = []
+    for folder in ("office_0003", "bathroom_0001", "office_kitchen_0001a", "kitchen_0028b"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (4, 3)).save(tmp_path / folder / "a.png")
+        write_depth_png(tmp_path / folder / "d.png", np.ones((3, 4)), scale=1000)
+        pairs.append(f"/{folder}/a.png /{folder}/d.png")
+    (tmp_path / "split.txt").write_text("\n".join(pairs))
+    dataset = NYUDataset(data_root=str(tmp_path), split="split.txt", max_depth=10, class_labels=True)
+    assert dataset.kinds == ["bathroom", "kitchen", "office"]
+    assert [dataset[0, index]["class_label"] for index in range(4)] == [2, 0, 2, 1]
+    assert "class_label" not in write_split(tmp_path, "\n".join(pairs))[0, 0]

@@ -58,6 +58,9 @@ class ConcatDataset(DepthDataset):
         dataset, own = self.place(index)
         return dataset[position, own]
 
+    def unpaired(self) -> list[str]:
+        return [line for dataset in self.datasets for line in dataset.unpaired()]
+
     def check(self, count: int = 8) -> None:
         for dataset in self.datasets:
             dataset.check(count)

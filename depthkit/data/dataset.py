@@ -40,6 +40,10 @@ class DepthDataset(Dataset, ABC):
     def load(self, index: int) -> Sample:
         """The sample as it is on disk, before any transform."""
 
+    def unpaired(self) -> list[str]:
+        """What stands beside the samples and belongs to none, as lines for a report."""
+        return []
+
     def name(self, path: str) -> str:
         """What files about the sample of that `path` are called, below some folder and without a suffix."""
         return str(Path(path).relative_to(Path(path).anchor).with_suffix(""))

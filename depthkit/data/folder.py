@@ -1,5 +1,6 @@
 """Any folder of images and depths, paired by their names."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +10,12 @@ import numpy as np
 
 from depthkit.data.dataset import DepthDataset
 from depthkit.data.io import read_depth, read_image, read_mask
-from depthkit.data.pairing import find, tell_alone
+from depthkit.data.pairing import alone, find
 from depthkit.data.sample import Sample
 from depthkit.data.split import FOCAL_LENGTH, parse_line
 from depthkit.registry import DATA
+
+logger = logging.getLogger("depthkit")
 
 
 @DATA.register
@@ -62,15 +65,20 @@ class FolderDataset(DepthDataset):
             place = f"{root / self.split}, line"
             entries = [parse_line(line, root, root, FOCAL_LENGTH, f"{place} {number}") for number, line in lines]
             return [(entry.image, entry.depth, None) for entry in entries if entry]
-        images, depths = find(root, self.images), find(root, self.depths)
-        masks = find(root, self.masks) if self.masks else {}
-        tell_alone("images without a depth", images, depths)
-        tell_alone("depths without an image", depths, images)
-        if self.masks:
-            tell_alone("depths without a mask, used as they are", depths, masks)
+        images, depths, masks = (find(root, pattern) for pattern in (self.images, self.depths, self.masks))
         if not images.keys() & depths.keys():
             raise ValueError(
                 f"no pair of names in {root.resolve()}: {self.images} finds {len(images)} files and {self.depths}"
                 f" {len(depths)}, of which no two stand for the same: look at the dataset's patterns"
             )
+        for line in self.unpaired():
+            logger.warning("%s", line)
         return [(image, depths[key], masks.get(key)) for key, image in images.items() if key in depths]
+
+    def unpaired(self) -> list[str]:
+        if self.split:
+            return []
+        root = Path(self.data_root)
+        images, depths, masks = (find(root, pattern) for pattern in (self.images, self.depths, self.masks))
+        lines = alone("images without a depth", images, depths) + alone("depths without an image", depths, images)
+        return lines + (alone("depths without a mask, used as they are", depths, masks) if masks else [])

@@ -44,11 +44,7 @@ def read_depth(path: str | Path, scale: float) -> np.ndarray:
     if suffix not in READERS:
         raise ValueError(f"{path}: depth is read from {', '.join(READERS)} files")
     numbers = READERS[suffix](path)
-    if numbers.ndim == 3 and 1 in (numbers.shape[0], numbers.shape[2]):
-        numbers = numbers.squeeze()
-    if numbers.ndim != 2:
-        raise ValueError(f"{path} holds an array of {numbers.shape}; depth has rows and columns alone")
-    return numbers.astype(np.float32) / np.float32(scale)
+    return one_channel(numbers, path).astype(np.float32) / np.float32(scale)
 
 
 def read_depth_png(path: str | Path, scale: float) -> np.ndarray:
@@ -67,7 +63,16 @@ def read_png(path: str | Path) -> np.ndarray:
 def read_mask(path: str | Path) -> np.ndarray:
     """bool (H, W): True where a mask, an image or .npy file, is not 0."""
     mask = read_array(path) if Path(path).suffix == ".npy" else np.asarray(_open(path).convert("L"))
-    return mask.squeeze() > 0
+    return one_channel(mask, path) > 0
+
+
+def one_channel(array: np.ndarray, path: str | Path) -> np.ndarray:
+    """(H, W), (H, W, 1) or (1, H, W) -> (H, W)."""
+    if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
+        array = array[..., 0] if array.shape[2] == 1 else array[0]
+    if array.ndim != 2:
+        raise ValueError(f"{path} holds an array of {array.shape}; rows and columns alone are needed")
+    return array
 
 
 def read_array(path: str | Path) -> np.ndarray:

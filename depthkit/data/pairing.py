@@ -1,14 +1,14 @@
 """Files found by a pattern, and known by what its stars stand for."""
 
-import logging
 import re
 from pathlib import Path
 
-logger = logging.getLogger("depthkit")
 
-
-def find(root: Path, pattern: str) -> dict[tuple[str, ...], Path]:
-    """The files below `root` that fit, sorted, by what the stars of the pattern stand for; ".*" fits any suffix."""
+def find(root: Path, pattern: str | None) -> dict[tuple[str, ...], Path]:
+    """The files below `root` that fit, sorted, by what the stars of the pattern stand for; ".*" fits any suffix. None
+    fits no file."""
+    if pattern is None:
+        return {}
     suffix = pattern.endswith(".*")
     parts = re.split(r"(\*\*/|\*)", pattern.removesuffix(".*"))
     groups = {"**/": "((?:[^/]+/)*)", "*": "([^/]*)"}
@@ -24,8 +24,7 @@ def find(root: Path, pattern: str) -> dict[tuple[str, ...], Path]:
     return found
 
 
-def tell_alone(what: str, files: dict[tuple[str, ...], Path], partners: dict[tuple[str, ...], Path]) -> None:
-    alone = [str(path) for key, path in files.items() if key not in partners]
-    if alone:
-        names = ", ".join(alone[:10]) + (", ..." if len(alone) > 10 else "")
-        logger.warning("%d of %d are %s: %s", len(alone), len(files), what, names)
+def alone(what: str, files: dict[tuple[str, ...], Path], partners: dict[tuple[str, ...], Path]) -> list[str]:
+    """A line that names those of `files` that have none of the `partners`; none where all have."""
+    names = [str(path) for key, path in files.items() if key not in partners]
+    return [f"{len(names)} of {len(files)} are {what}: {', '.join(names)}"] if names else []
