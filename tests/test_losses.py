@@ -5,7 +5,7 @@ import torch
 from ranks import run_ranks
 
 from depthkit import distributed
-from depthkit.models.losses import Criterion, SigLoss
+from depthkit.models.losses import Criterion, GradientLoss, ScaleShiftInvariantLoss, SigLoss
 
 # Values and gradients of the toolbox's SigLoss on one pair of depth maps.
 REFERENCE = torch.load(Path(__file__).parent / "data" / "sigloss.pt", weights_only=True)
@@ -75,6 +75,82 @@ def test_criterion_names_and_weighs():
     assert losses["loss_depth"].item() == pytest.approx(2 * losses["loss_other"].item())
     with pytest.raises(ValueError, match="criterion is empty"):
         Criterion({})
+
+
+def gradient_loss(error, target, **keywords):
+    """GradientLoss where log prediction - log target is `error`."""
+    prediction = (target + 1e-3) * error.exp() - 1e-3
+    return GradientLoss(**keywords)({"depth": prediction}, {"depth": target}, 0).item()
+
+
+def test_gradients_of_a_slope_by_hand():
+    """An error that grows by 0.1 a column: 15 differences of 0.1 in a row of 16, then 7 of 0.2, 3 of 0.4, 1 of 0.8."""
+    error, target = 0.1 * torch.arange(16.0).expand(1, 1, 16, 16), torch.full((1, 1, 16, 16), 2.0)
+    expected = 15 / 16 * 0.1 + 7 / 8 * 0.2 + 3 / 4 * 0.4 + 1 / 2 * 0.8
+    assert gradient_loss(error, target) == pytest.approx(expected, rel=1e-4)
+    assert gradient_loss(error.transpose(2, 3), target, loss_weight=0.5) == pytest.approx(expected / 2, rel=1e-4)
+
+
+def test_gradients_count_only_between_measured_pixels():
+    # measured: columns 0, 1 and 3. One pair at the first scale, of 0.3 in each of 2 rows; none at the others, where
+    # columns 0 and 2 are left, and rows 0
+    error = torch.tensor([0.0, 0.3, 9.0, 5.0]).expand(1, 1, 2, 4)
+    target = torch.tensor([1.0, 1.0, 0.0, 1.0]).expand(1, 1, 2, 4)
+    assert gradient_loss(error, target) == pytest.approx(2 * 0.3 / 6, rel=1e-4)
+
+
+def shape_loss(prediction, target):
+    """ScaleShiftInvariantLoss of depths whose inverses are `prediction` and `target`, 0 where not measured."""
+    target = torch.where(target > 0, 1 / target, 0.0)
+    return ScaleShiftInvariantLoss()({"depth": 1 / prediction}, {"depth": target}, 0)
+
+
+def test_shape_is_free_of_scale_and_shift():
+    target = torch.rand(2, 1, 6, 8) + 0.5
+    assert shape_loss(3 * target + 0.2, target).item() == pytest.approx(0, abs=1e-8)
+
+
+def test_shape_by_hand():
+    """Prediction 1 2 3 and target 1 3 2, less their means -1 0 1 and -1 1 0: the scale is 1/2, the rest 1/2 -1 1/2."""
+    prediction = torch.tensor([[[[1.0, 2.0, 3.0, 7.0]]]])
+    target = torch.tensor([[[[1.0, 3.0, 2.0, 0.0]]]])
+    assert shape_loss(prediction, target).item() == pytest.approx((0.25 + 1 + 0.25) / 3 / 2, rel=1e-4)
+
+
+STRUCTURE_LOSSES = pytest.mark.parametrize("loss", [GradientLoss(), ScaleShiftInvariantLoss()])
+
+
+@STRUCTURE_LOSSES
+@pytest.mark.parametrize("num_valid", [0, 1, 2])
+@pytest.mark.parametrize("flat", [True, False])
+def test_losses_of_structure_are_finite_where_there_is_none(loss, num_valid, flat):
+    target = torch.zeros(2, 1, 4, 4)
+    target.view(-1)[:num_valid] = 3.0
+    prediction = (torch.full((2, 1, 4, 4), 2.0) if flat else torch.rand(2, 1, 4, 4) + 1).requires_grad_()
+    value = loss({"depth": prediction}, {"depth": target}, 0)
+    value.backward()
+    assert value.dtype == torch.float32
+    assert value.isfinite()
+    assert prediction.grad.isfinite().all()
+    if num_valid < 2:
+        assert value == 0
+
+
+@STRUCTURE_LOSSES
+def test_losses_of_structure_do_not_depend_on_how_images_are_split(loss):
+    prediction, target = REFERENCE["prediction"].clone(), REFERENCE["target"].clone()
+    target[1, :, ::2] = 0  # images of unequal numbers of measured pixels
+    together = loss({"depth": prediction}, {"depth": target}, 0)
+    apart = [loss({"depth": prediction[i : i + 1]}, {"depth": target[i : i + 1]}, 0) for i in range(2)]
+    assert together.item() == pytest.approx(sum(value.item() for value in apart) / 2, rel=1e-5)
+
+
+@STRUCTURE_LOSSES
+def test_losses_of_structure_take_half_precision_and_another_size(loss):
+    prediction = (torch.rand(1, 1, 4, 4) + 1).bfloat16()
+    value = loss({"depth": prediction}, {"depth": torch.rand(1, 1, 8, 8) + 1}, 0)
+    assert value.dtype == torch.float32
+    assert value > 0
 
 
 def rank_pooled(_):

@@ -58,3 +58,70 @@ class SigLoss(nn.Module):
         # 1e-12 keeps the gradient of the root finite at a perfect prediction
         loss = (variance + self.MEAN_WEIGHT * mean.square() + 1e-12).sqrt()
         return (self.loss_weight * torch.where(count < 2, 0.0, loss)).float()
+
+
+@MODELS.register
+class GradientLoss(nn.Module):
+    """Differences between neighbours, down and right, in g = log prediction - log target: 0 where depth changes as the
+    target does, so it sharpens edges. Sums of their magnitudes by the number of measured pixels, at four scales.
+
+    Li & Snavely 2018, "MegaDepth", sec. 4.2, in the form of Ranftl et al. 2020 (MiDaS), sec. 5: each scale is every
+    second pixel of the one before. A difference counts if both its pixels are measured. The mean is taken over images,
+    0 for those of no measured pixel, so the loss does not depend on how they are split over ranks.
+    """
+
+    NUM_SCALES = 4
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
+        """outputs["depth"] (B,1,h,w) > 0 and batch["depth"] (B,1,H,W), metres, 0 = not measured -> scalar float32."""
+        target = batch["depth"]
+        valid = target > 0
+        depth = resize(outputs["depth"].float(), target.shape[-2:])
+        error = torch.where(valid, torch.log(depth + 1e-3) - torch.log(target + 1e-3), 0.0)
+        strides = [2**scale for scale in range(self.NUM_SCALES)]
+        scales = [neighbour_difference(error[..., ::n, ::n], valid[..., ::n, ::n]) for n in strides]
+        return self.loss_weight * torch.stack(scales).sum(dim=0).mean()
+
+
+def neighbour_difference(error: Tensor, valid: Tensor) -> Tensor:
+    """(B,1,H,W), two of them -> (B,): the summed magnitudes of differences by the number of valid pixels."""
+    down = (error.diff(dim=-2).abs() * (valid[..., 1:, :] & valid[..., :-1, :])).sum(dim=(1, 2, 3))
+    right = (error.diff(dim=-1).abs() * (valid[..., 1:] & valid[..., :-1])).sum(dim=(1, 2, 3))
+    return (down + right) / valid.sum(dim=(1, 2, 3)).clamp(min=1)
+
+
+@MODELS.register
+class ScaleShiftInvariantLoss(nn.Module):
+    """Half the mean squared error in disparity, 1 / depth, after the prediction's is scaled and shifted onto the
+    target's, by least squares in each image: it learns shape where the target's scale is unknown or wrong.
+
+    Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation" (MiDaS), sec. 5. With both disparities less
+    their means, the scale is sum(p t) / sum(p p). The mean is taken over images, 0 for those of no measured pixel, so
+    the loss does not depend on how they are split over ranks.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
+        """outputs["depth"] (B,1,h,w) > 0 and batch["depth"] (B,1,H,W), metres, 0 = not measured -> scalar float32."""
+        target = batch["depth"]
+        valid = target > 0
+        count = valid.flatten(1).sum(dim=1).clamp(min=1)
+        depth = resize(outputs["depth"].float(), target.shape[-2:])
+        centred, means = [], []
+        for metres in (depth, target):
+            disparity = torch.where(valid, 1 / torch.where(valid, metres, 1.0), 0.0).flatten(1)
+            means.append(disparity.sum(dim=1) / count)
+            centred.append(torch.where(valid.flatten(1), disparity - means[-1][:, None], 0.0))
+        predicted, measured = centred
+        # a millionth of the mean's square bounds the scale where the prediction is the same everywhere
+        spread = predicted.square().sum(dim=1) / count + 1e-6 * means[0].square()
+        scale = (predicted * measured).sum(dim=1) / count / spread.clamp(min=1e-12)
+        squares = (scale[:, None] * predicted - measured).square().sum(dim=1) / count
+        return self.loss_weight * 0.5 * squares.mean()
