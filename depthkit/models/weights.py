@@ -1,6 +1,7 @@
-"""Weights from files: our checkpoints, the toolbox's, torchvision's, the official Swin's, told apart by their keys."""
+"""Weights from files: our checkpoints, the toolbox's, torchvision's, the official Swin's, timm's, told apart by key."""
 
 import logging
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from depthkit.checkpoint import load
+from depthkit.models.backbones.vit import resize_positions
 from depthkit.registry import MODELS
 
 logger = logging.getLogger("depthkit")
@@ -38,6 +40,35 @@ RENAMES = [
     (r"^features\.0\.2\.", "patch_embed.norm."),
     (r"^features\.([1357])\.(\d+)\.", lambda m: f"stages.{int(m[1]) // 2}.{m[2]}."),
     (r"^features\.([246])\.", lambda m: f"merges.{int(m[1]) // 2 - 1}."),
+    # ViT in the toolbox
+    (r"^(backbone\.)?layers\.(\d+)\.ln(\d)\.", r"\1blocks.\2.norm\3."),
+    (r"^(backbone\.)?layers\.(\d+)\.attn\.attn\.in_proj_", r"\1blocks.\2.attn.qkv."),
+    (r"^(backbone\.)?layers\.(\d+)\.attn\.attn\.out_proj\.", r"\1blocks.\2.attn.proj."),
+    (r"^(backbone\.)?layers\.(\d+)\.mlp\.", r"\1blocks.\2.mlp."),
+    # torchvision's ViT; timm's has our names but for the layers of `mlp`, which it shares with the official Swin
+    (r"^class_token$", "cls_token"),
+    (r"^conv_proj\.", "patch_embed.proj."),
+    (r"^encoder\.pos_embedding$", "pos_embed"),
+    (r"^encoder\.layers\.encoder_layer_(\d+)\.ln_(\d)\.", r"blocks.\1.norm\2."),
+    (r"^encoder\.layers\.encoder_layer_(\d+)\.self_attention\.in_proj_", r"blocks.\1.attn.qkv."),
+    (r"^encoder\.layers\.encoder_layer_(\d+)\.self_attention\.out_proj\.", r"blocks.\1.attn.proj."),
+    (r"^encoder\.layers\.encoder_layer_(\d+)\.mlp\.(linear_1|0)\.", r"blocks.\1.mlp.0."),
+    (r"^encoder\.layers\.encoder_layer_(\d+)\.mlp\.(linear_2|3)\.", r"blocks.\1.mlp.3."),
+    # DPT in the toolbox
+    (r"^decode_head\.reassemble_blocks\.readout_projects\.(\d)\.0\.", r"decode_head.readouts.\1."),
+    (r"^decode_head\.reassemble_blocks\.projects\.(\d)\.conv\.", r"decode_head.decoder.projects.\1."),
+    (r"^decode_head\.reassemble_blocks\.resize_layers\.", "decode_head.decoder.resizes."),
+    (r"^decode_head\.convs\.(\d)\.conv\.", r"decode_head.decoder.reduces.\1."),
+    (r"^decode_head\.fusion_blocks\.(\d)\.", lambda m: f"decode_head.decoder.fusions.{3 - int(m[1])}."),
+    (r"(\.fusions\.\d\.project)\.conv\.", r"\1."),
+    (r"(\.fusions\.\d)\.res_conv_unit1\.", r"\1.skip_unit."),
+    (r"(\.fusions\.\d)\.res_conv_unit2\.", r"\1.unit."),
+    (r"(\.fusions\.\d\.\w+)\.conv1\.conv\.", r"\1.conv_a."),
+    (r"(\.fusions\.\d\.\w+)\.conv2\.conv\.", r"\1.conv_b."),
+    (r"^decode_head\.project\.conv\.", "decode_head.project."),
+    (r"^decode_head\.conv_depth\.head\.0\.", "decode_head.output.conv_a."),
+    (r"^decode_head\.conv_depth\.head\.2\.", "decode_head.output.conv_b."),
+    (r"^decode_head\.conv_depth\.head\.4\.", "decode_head.output.conv_depth."),
 ]
 
 
@@ -87,23 +118,23 @@ def load_weights(model: nn.Module, path: str | Path) -> list[str]:
 
     Returns the names of the weights that keep their start.
     """
-    return copy_fitting(model, read_weights(path), str(path))
+    return copy_fitting(model, to_our_names(read_state(path)), str(path))
 
 
 def load_backbone(backbone: nn.Module, source: str) -> None:
     """The same for a backbone: `source` is a file, or "torchvision" for the weights that it publishes."""
-    state = fetch_weights(backbone) if source == "torchvision" else read_weights(source)
+    state = fetch_weights(backbone) if source == "torchvision" else to_our_names(read_state(source))
     copy_fitting(backbone, {name.removeprefix("backbone."): value for name, value in state.items()}, source)
 
 
-def read_weights(path: str | Path) -> StateDict:
-    """The weights in a checkpoint, or in a file that holds them alone, under our names."""
+def read_state(path: str | Path) -> StateDict:
+    """The weights in a checkpoint, or in a file that holds them alone, under its own names."""
     content = load(path)
     for key in ("state_dict", "model"):
         if not isinstance(content, dict):
             raise ValueError(f"{path} holds a {type(content).__name__}; weights are a dict of named tensors")
         content = content.get(key, content)
-    return to_our_names(content)
+    return content
 
 
 def fetch_weights(backbone: nn.Module) -> StateDict:
@@ -120,6 +151,9 @@ def fetch_weights(backbone: nn.Module) -> StateDict:
 def copy_fitting(module: nn.Module, state: StateDict, source: str) -> list[str]:
     """Copies what fits by name and shape; logs the names of what did not, on either side; returns those in `module`."""
     own = {name: value for name, value in module.state_dict().items() if not is_derived(name)}
+    for name in state.keys() & own.keys():
+        if name.endswith("pos_embed"):
+            state = state | {name: fit_positions(state[name], own[name].shape[1])}
     fitting = {name for name, value in state.items() if name in own and own[name].shape == value.shape}
     if not fitting:
         raise ValueError(
@@ -137,3 +171,12 @@ def copy_fitting(module: nn.Module, state: StateDict, source: str) -> list[str]:
         if names:
             logger.warning("%d weights are %s: %s", len(names), fault, ", ".join(names))
     return sorted(own.keys() - fitting)
+
+
+def fit_positions(positions: Tensor, count: int) -> Tensor:
+    """A ViT's positions (1, 1 + n * n, C) -> (1, count, C), count = 1 + m * m; those of no square stay as they are."""
+    old, new = (math.isqrt(number - 1) for number in (positions.shape[1], count))
+    if old == new or old**2 != positions.shape[1] - 1:
+        return positions
+    logger.info("Positions of %d x %d patches are resized to %d x %d", old, old, new, new)
+    return resize_positions(positions, (new, new))
