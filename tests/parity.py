@@ -32,7 +32,7 @@ def weight(name: str, shape: list[int]) -> Tensor:
         value = 0.2 * rng.standard_normal(shape)
     elif len(shape) >= 2:
         value = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
-    elif last == "weight":
+    elif last in ("weight", "gamma"):
         value = 0.8 + 0.4 * rng.uniform(0, 1, shape)
     else:
         value = 0.05 * rng.standard_normal(shape)

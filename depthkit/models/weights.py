@@ -1,4 +1,5 @@
-"""Weights from files: our checkpoints, the toolbox's, torchvision's, the official Swin's, timm's, told apart by key."""
+"""Weights from files: our checkpoints, the toolbox's, torchvision's, those of Swin, timm, DINOv2 and Depth Anything,
+told apart by their keys."""
 
 import logging
 import math
@@ -69,7 +70,24 @@ RENAMES = [
     (r"^decode_head\.conv_depth\.head\.0\.", "decode_head.output.conv_a."),
     (r"^decode_head\.conv_depth\.head\.2\.", "decode_head.output.conv_b."),
     (r"^decode_head\.conv_depth\.head\.4\.", "decode_head.output.conv_depth."),
+    # Depth Anything; its backbone has DINOv2's names, which are ours but for the layers of `mlp`
+    (r"^pretrained\.", "backbone."),
+    (r"^depth_head\.projects\.", "decode_head.decoder.projects."),
+    (r"^depth_head\.resize_layers\.", "decode_head.decoder.resizes."),
+    (r"^depth_head\.scratch\.layer(\d)_rn\.", lambda m: f"decode_head.decoder.reduces.{int(m[1]) - 1}."),
+    (r"^depth_head\.scratch\.refinenet(\d)\.", lambda m: f"decode_head.decoder.fusions.{int(m[1]) - 1}."),
+    (r"(\.fusions\.\d)\.resConfUnit1\.", r"\1.skip_unit."),
+    (r"(\.fusions\.\d)\.resConfUnit2\.", r"\1.unit."),
+    (r"(\.fusions\.\d\.\w+)\.conv1\.", r"\1.conv_a."),
+    (r"(\.fusions\.\d\.\w+)\.conv2\.", r"\1.conv_b."),
+    (r"(\.fusions\.\d)\.out_conv\.", r"\1.project."),
+    (r"^depth_head\.scratch\.output_conv1\.", "decode_head.output.conv_a."),
+    (r"^depth_head\.scratch\.output_conv2\.0\.", "decode_head.output.conv_b."),
+    (r"^depth_head\.scratch\.output_conv2\.2\.", "decode_head.output.conv_depth."),
 ]
+
+# what never reaches the output of DINOv2, or of Depth Anything, and is no part of our models
+UNUSED = re.compile(r"(^|\.)mask_token$|\.refinenet4\.resConfUnit1\.")
 
 
 def to_our_names(state: StateDict) -> StateDict:
@@ -79,7 +97,7 @@ def to_our_names(state: StateDict) -> StateDict:
         ours = name.removeprefix("module.")
         for pattern, replacement in RENAMES:
             ours = re.sub(pattern, replacement, ours)
-        if is_derived(ours):
+        if is_derived(ours) or UNUSED.search(name):
             continue
         if re.search(r"stages\.\d\.downsample\.", name):
             value = reorder_merge(value)
@@ -118,7 +136,27 @@ def load_weights(model: nn.Module, path: str | Path) -> list[str]:
 
     Returns the names of the weights that keep their start.
     """
-    return copy_fitting(model, to_our_names(read_state(path)), str(path))
+    state = read_state(path)
+    if any("depth_head.scratch." in name for name in state):
+        check_depth_anything(str(path), model.max_depth)
+    return copy_fitting(model, to_our_names(state), str(path))
+
+
+def check_depth_anything(path: str, max_depth: float) -> None:
+    """Refuses files that are named as the first version's; says what no file of Depth Anything tells by itself."""
+    if re.search(r"depth_anything_vit[sbl]14", path):
+        raise ValueError(
+            f"{path} is named as the files of Depth Anything V1: their weights fit by name and shape, but are for other"
+            f" blocks of the backbone and would be silently wrong here; take a file of Depth Anything V2"
+        )
+    logger.warning(
+        "%s is of Depth Anything, and three things cannot be read from it. It must be of V2: V1's weights have the same"
+        " names, but belong to other blocks. It must be a metric model's (depth_anything_v2_metric_*.pth), unless as a"
+        " start for training: the relative model's head predicts no metres. And the model's max_depth, now %g m, must"
+        " be that of its training: 20 m for Hypersim, 80 m for Virtual KITTI 2",
+        path,
+        max_depth,
+    )
 
 
 def load_backbone(backbone: nn.Module, source: str) -> None:
