@@ -59,6 +59,7 @@ SMALLEST = {
     "quickstart.py": (48, 64),
     "swin_nyu.py": (64, 96),
     "dpt/dpt_vit-b16_nyu.py": (48, 64),
+    "depth_anything/depth_anything_v2_vits_nyu.py": (45, 61),
 }
 
 
