@@ -130,6 +130,7 @@ def test_fine_tuning_takes_the_backbone_alone(state, tmp_path, caplog):
         load_backbone(backbone, str(tmp_path / "depth_anything_v2_vits.pth"))
     assert all((value == 0.5).all() for value in backbone.state_dict().values())
     assert "Loaded 174 of 174 weights" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_file_named_as_the_first_versions_is_refused(state, tmp_path):

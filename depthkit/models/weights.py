@@ -162,7 +162,9 @@ def check_depth_anything(path: str, max_depth: float) -> None:
 def load_backbone(backbone: nn.Module, source: str) -> None:
     """The same for a backbone: `source` is a file, or "torchvision" for the weights that it publishes."""
     state = fetch_weights(backbone) if source == "torchvision" else to_our_names(read_state(source))
-    copy_fitting(backbone, {name.removeprefix("backbone."): value for name, value in state.items()}, source)
+    others = ("neck.", "decode_head.")  # of a file that holds a whole model
+    state = {name.removeprefix("backbone."): value for name, value in state.items() if not name.startswith(others)}
+    copy_fitting(backbone, state, source)
 
 
 def read_state(path: str | Path) -> StateDict:
