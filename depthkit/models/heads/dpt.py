@@ -13,8 +13,8 @@ DepthRange = tuple[float, float]
 
 @MODELS.register
 class DPTHead(nn.Module):
-    """Reads the class token into every patch ("projection" in the paper, sec. 3), decodes, and takes ReLU plus min_depth
-    as depth."""
+    """Reads the class token into every patch ("projection" in the paper, sec. 3), decodes, and takes ReLU plus
+    min_depth as depth."""
 
     def __init__(
         self,
