@@ -1,3 +1,3 @@
 """Models and losses; importing this package fills the registry MODELS."""
 
-from depthkit.models import backbones, estimator, heads, losses  # noqa: F401
+from depthkit.models import backbones, estimator, heads, losses, necks  # noqa: F401

@@ -1,13 +1,25 @@
 """Small parts that several models share."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, C, h, w) -> (B, C, H, W), bilinear, corner pixels on corner pixels as in the toolbox's configs."""
     return F.interpolate(maps, size, mode="bilinear", align_corners=True)
+
+
+class ConvNorm(nn.Module):
+    """A convolution that keeps the size of its map, batch normalisation, ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
+        self.bn = nn.BatchNorm2d(out_channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(features)))
 
 
 def mean_depth(weights: Tensor, centres: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ RENAMES = [
     (r"\.ffn\.layers\.0\.0\.", ".mlp.0."),
     (r"\.ffn\.layers\.1\.", ".mlp.3."),
     (r"^(backbone\.)?norm(\d)\.", lambda m: f"{m[1] or ''}norms.{m[2]}."),
+    # DepthFormer's neck in the toolbox
+    (r"^neck\.conv_(proj|fusion)\.0\.", r"neck.conv_\1."),
     # the official Swin
     (r"^layers\.(\d)\.blocks\.(\d+)\.", r"stages.\1.\2."),
     (r"^layers\.(\d)\.downsample\.", r"merges.\1."),

@@ -30,9 +30,11 @@ class DenseDepthHead(nn.Module):
         num_bins: int = 256,
         bins: str = "UD",
         norm: str = "linear",
+        negative_slope: float = 0.0,
     ) -> None:
         """`in_channels` and `channels` of each map before and after its step of the decoder, fine to coarse. `bins` are
-        spaced evenly in depth ("UD") or in its logarithm ("SID"); `norm` makes their weights: see `normalise`."""
+        spaced evenly in depth ("UD") or in its logarithm ("SID"); `norm` makes their weights: see `normalise`.
+        `negative_slope` is that of the decoder's ReLUs."""
         super().__init__()
         for name, value in {"output": output, "bins": bins, "norm": norm}.items():
             if value not in CHOICES[name]:
@@ -45,7 +47,7 @@ class DenseDepthHead(nn.Module):
         self.norm = norm
         self.project = nn.Conv2d(in_channels[-1], channels[-1], 1)
         self.steps = nn.ModuleList(
-            UpStep(channels[level + 1] + in_channels[level], channels[level])
+            UpStep(channels[level + 1] + in_channels[level], channels[level], negative_slope)
             for level in reversed(range(len(in_channels) - 1))
         )
         self.conv_depth = nn.Conv2d(channels[0], num_bins if output == "bins" else 1, 3, padding=1)
@@ -74,8 +76,9 @@ class DenseDepthHead(nn.Module):
 class UpStep(nn.Module):
     """Enlarges a coarse map to the size of a finer one, and merges the two by convolutions."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, negative_slope: float) -> None:
         super().__init__()
+        self.negative_slope = negative_slope
         self.conv_a = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.conv_b = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         for conv in (self.conv_a, self.conv_b):
@@ -85,7 +88,8 @@ class UpStep(nn.Module):
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
         joined = torch.cat([resize(coarse, skip.shape[-2:]), skip], dim=1)
-        return F.relu(self.conv_b(F.relu(self.conv_a(joined))))
+        merged = F.leaky_relu(self.conv_a(joined), self.negative_slope)
+        return F.leaky_relu(self.conv_b(merged), self.negative_slope)
 
 
 def bin_centres(bins: str, num_bins: int, depth_range: DepthRange, device: torch.device | None = None) -> Tensor:
