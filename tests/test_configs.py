@@ -59,6 +59,8 @@ SMALLEST = {
     "quickstart.py": (48, 64),
     "swin_nyu.py": (64, 96),
     "depthformer/depthformer_swint_nyu.py": (64, 96),
+    "bts/bts_r50_nyu_24e.py": (64, 96),
+    "adabins/adabins_r50_nyu_24e.py": (64, 96),
     "dpt/dpt_vit-b16_nyu.py": (48, 64),
     "depth_anything/depth_anything_v2_vits_nyu.py": (45, 61),
 }

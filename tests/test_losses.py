@@ -5,7 +5,7 @@ import torch
 from ranks import run_ranks
 
 from depthkit import distributed
-from depthkit.models.losses import Criterion, GradientLoss, ScaleShiftInvariantLoss, SigLoss
+from depthkit.models.losses import BinsChamferLoss, Criterion, GradientLoss, ScaleShiftInvariantLoss, SigLoss
 
 # Values and gradients of the toolbox's SigLoss on one pair of depth maps.
 REFERENCE = torch.load(Path(__file__).parent / "data" / "sigloss.pt", weights_only=True)
@@ -169,3 +169,29 @@ def test_statistics_are_pooled_over_ranks(tmp_path):
     torch.testing.assert_close(gradient, REFERENCE["default"]["gradient"], rtol=1e-4, atol=1e-7)
     alone, _ = loss_and_gradient(REFERENCE["prediction"][:1], REFERENCE["target"][:1])
     assert first["one rank empty"] == second["one rank empty"] == pytest.approx(alone, rel=1e-6)
+
+
+def test_chamfer_meets_the_toolbox():
+    expected = torch.load(Path(__file__).parent / "data" / "chamfer.pt", weights_only=True)
+    edges = expected["edges"].requires_grad_()
+    loss = BinsChamferLoss(loss_weight=0.1)({"bin_edges": edges}, {"depth": expected["target"]}, 0)
+    loss.backward()
+    assert loss.item() == pytest.approx(expected["value"], rel=1e-5)
+    torch.testing.assert_close(edges.grad, expected["grad"], rtol=1e-4, atol=1e-7)
+
+
+def test_chamfer_by_hand():
+    """Centres 1 and 3; depths 1.5 and 6: 0.5 and 1.5 from the centres, 0.5 and 3 from the depths."""
+    edges = torch.tensor([[0.0, 2.0, 4.0]])
+    loss = BinsChamferLoss()({"bin_edges": edges}, {"depth": torch.tensor([[[[1.5, 0.0, 6.0]]]])}, 0)
+    assert loss.item() == pytest.approx((0.5**2 + 1.5**2) / 2 + (0.5**2 + 3**2) / 2)
+
+
+def test_chamfer_without_depth_is_nothing():
+    edges = torch.tensor([[0.0, 2.0, 4.0], [0.0, 1.0, 4.0]], requires_grad=True)
+    depth = torch.zeros(2, 1, 3, 3)
+    depth[0, 0, 0, 0] = 1.0
+    loss = BinsChamferLoss()({"bin_edges": edges}, {"depth": depth}, 0)
+    loss.backward()
+    assert edges.grad.isfinite().all()
+    assert not edges.grad[1].any()

@@ -81,3 +81,12 @@ def test_the_toolboxs_order_of_merged_tokens():
     assert list(ours) == ["backbone.merges.0.reduction.weight"]
     expected = torch.tensor([[0.00, 1.00, 0.10, 1.10, 0.01, 1.01, 0.11, 1.11]])
     assert torch.equal(ours["backbone.merges.0.reduction.weight"], expected)
+
+
+def test_simipus_checkpoints_hold_the_images_backbone_among_others(tmp_path):
+    backbone = ResNet(18)
+    state = {f"img_backbone.{name}": value for name, value in backbone.state_dict().items()}
+    torch.save({"state_dict": state | {"pts_backbone.conv1.weight": torch.zeros(1)}}, tmp_path / "simipu.pth")
+    fresh = ResNet(18)
+    load_backbone(fresh, str(tmp_path / "simipu.pth"))
+    assert torch.equal(fresh.conv1.weight, backbone.conv1.weight)

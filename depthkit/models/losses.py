@@ -125,3 +125,39 @@ class ScaleShiftInvariantLoss(nn.Module):
         scale = (predicted * measured).sum(dim=1) / count / spread.clamp(min=1e-12)
         squares = (scale[:, None] * predicted - measured).square().sum(dim=1) / count
         return self.loss_weight * 0.5 * squares.mean()
+
+
+@MODELS.register
+class BinsChamferLoss(nn.Module):
+    """How far bins lie from depths: the squared distance of each bin's centre to the nearest measured depth and of each
+    measured depth to the nearest centre, means over bins and over pixels, added (Bhat et al. 2021, "AdaBins", eq. 5).
+
+    The mean is taken over images, 0 for those of no measured pixel. Both sets are sorted, so a neighbour is looked up,
+    and no table of bins by pixels is made.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
+        """outputs["bin_edges"] (B,K+1), ascending, and batch["depth"] (B,1,H,W), metres, 0 = not measured -> scalar."""
+        edges = outputs["bin_edges"].float()
+        centres = (edges[:, :-1] + edges[:, 1:]) / 2
+        target = batch["depth"].flatten(1)
+        valid = target >= 1e-3
+        count = valid.sum(dim=1)
+
+        to_centre = torch.where(valid, target - nearest(centres, target), 0.0)
+        ascending = torch.where(valid, target, torch.inf).sort(dim=1).values
+        to_depth = torch.where(count[:, None] > 0, centres - nearest(ascending, centres), 0.0)
+        distances = to_centre.square().sum(dim=1) / count.clamp(min=1) + to_depth.square().mean(dim=1)
+        return self.loss_weight * distances.mean()
+
+
+def nearest(ascending: Tensor, values: Tensor) -> Tensor:
+    """Of the numbers (B,N), sorted, those nearest to each of the values (B,M): (B,M)."""
+    places = torch.searchsorted(ascending.detach().contiguous(), values.detach().contiguous())
+    places = places.clamp(1, ascending.shape[1] - 1)
+    low, high = ascending.gather(1, places - 1), ascending.gather(1, places)
+    return torch.where(values - low <= high - values, low, high)

@@ -11,94 +11,22 @@ from torch import Tensor, nn
 
 from depthkit.checkpoint import load
 from depthkit.models.backbones.vit import resize_positions
+from depthkit.models.names import find_table, our_name
 from depthkit.registry import MODELS
 
 logger = logging.getLogger("depthkit")
 
 StateDict = dict[str, Tensor]
 
-# From others' names to ours, tried in turn on each key. Names that are ours already stay as they are.
-RENAMES = [
-    # the toolbox's DenseDepth decoder
-    (r"decode_head\.conv_list\.0\.conv\.", "decode_head.project."),
-    (r"decode_head\.conv_list\.(\d)\.convA\.conv\.", lambda m: f"decode_head.steps.{int(m[1]) - 1}.conv_a."),
-    (r"decode_head\.conv_list\.(\d)\.convB\.conv\.", lambda m: f"decode_head.steps.{int(m[1]) - 1}.conv_b."),
-    # Swin in the toolbox
-    (r"patch_embed\.projection\.", "patch_embed.proj."),
-    (r"stages\.(\d)\.blocks\.(\d+)\.", r"stages.\1.\2."),
-    (r"stages\.(\d)\.downsample\.", r"merges.\1."),
-    (r"\.attn\.w_msa\.", ".attn."),
-    (r"\.ffn\.layers\.0\.0\.", ".mlp.0."),
-    (r"\.ffn\.layers\.1\.", ".mlp.3."),
-    (r"^(backbone\.)?norm(\d)\.", lambda m: f"{m[1] or ''}norms.{m[2]}."),
-    # DepthFormer's neck in the toolbox
-    (r"^neck\.conv_(proj|fusion)\.0\.", r"neck.conv_\1."),
-    # the official Swin
-    (r"^layers\.(\d)\.blocks\.(\d+)\.", r"stages.\1.\2."),
-    (r"^layers\.(\d)\.downsample\.", r"merges.\1."),
-    (r"\.mlp\.fc1\.", ".mlp.0."),
-    (r"\.mlp\.fc2\.", ".mlp.3."),
-    # torchvision's Swin
-    (r"^features\.0\.0\.", "patch_embed.proj."),
-    (r"^features\.0\.2\.", "patch_embed.norm."),
-    (r"^features\.([1357])\.(\d+)\.", lambda m: f"stages.{int(m[1]) // 2}.{m[2]}."),
-    (r"^features\.([246])\.", lambda m: f"merges.{int(m[1]) // 2 - 1}."),
-    # ViT in the toolbox
-    (r"^(backbone\.)?layers\.(\d+)\.ln(\d)\.", r"\1blocks.\2.norm\3."),
-    (r"^(backbone\.)?layers\.(\d+)\.attn\.attn\.in_proj_", r"\1blocks.\2.attn.qkv."),
-    (r"^(backbone\.)?layers\.(\d+)\.attn\.attn\.out_proj\.", r"\1blocks.\2.attn.proj."),
-    (r"^(backbone\.)?layers\.(\d+)\.mlp\.", r"\1blocks.\2.mlp."),
-    # torchvision's ViT; timm's has our names but for the layers of `mlp`, which it shares with the official Swin
-    (r"^class_token$", "cls_token"),
-    (r"^conv_proj\.", "patch_embed.proj."),
-    (r"^encoder\.pos_embedding$", "pos_embed"),
-    (r"^encoder\.layers\.encoder_layer_(\d+)\.ln_(\d)\.", r"blocks.\1.norm\2."),
-    (r"^encoder\.layers\.encoder_layer_(\d+)\.self_attention\.in_proj_", r"blocks.\1.attn.qkv."),
-    (r"^encoder\.layers\.encoder_layer_(\d+)\.self_attention\.out_proj\.", r"blocks.\1.attn.proj."),
-    (r"^encoder\.layers\.encoder_layer_(\d+)\.mlp\.(linear_1|0)\.", r"blocks.\1.mlp.0."),
-    (r"^encoder\.layers\.encoder_layer_(\d+)\.mlp\.(linear_2|3)\.", r"blocks.\1.mlp.3."),
-    # DPT in the toolbox
-    (r"^decode_head\.reassemble_blocks\.readout_projects\.(\d)\.0\.", r"decode_head.readouts.\1."),
-    (r"^decode_head\.reassemble_blocks\.projects\.(\d)\.conv\.", r"decode_head.decoder.projects.\1."),
-    (r"^decode_head\.reassemble_blocks\.resize_layers\.", "decode_head.decoder.resizes."),
-    (r"^decode_head\.convs\.(\d)\.conv\.", r"decode_head.decoder.reduces.\1."),
-    (r"^decode_head\.fusion_blocks\.(\d)\.", lambda m: f"decode_head.decoder.fusions.{3 - int(m[1])}."),
-    (r"(\.fusions\.\d\.project)\.conv\.", r"\1."),
-    (r"(\.fusions\.\d)\.res_conv_unit1\.", r"\1.skip_unit."),
-    (r"(\.fusions\.\d)\.res_conv_unit2\.", r"\1.unit."),
-    (r"(\.fusions\.\d\.\w+)\.conv1\.conv\.", r"\1.conv_a."),
-    (r"(\.fusions\.\d\.\w+)\.conv2\.conv\.", r"\1.conv_b."),
-    (r"^decode_head\.project\.conv\.", "decode_head.project."),
-    (r"^decode_head\.conv_depth\.head\.0\.", "decode_head.output.conv_a."),
-    (r"^decode_head\.conv_depth\.head\.2\.", "decode_head.output.conv_b."),
-    (r"^decode_head\.conv_depth\.head\.4\.", "decode_head.output.conv_depth."),
-    # Depth Anything; its backbone has DINOv2's names, which are ours but for the layers of `mlp`
-    (r"^pretrained\.", "backbone."),
-    (r"^depth_head\.projects\.", "decode_head.decoder.projects."),
-    (r"^depth_head\.resize_layers\.", "decode_head.decoder.resizes."),
-    (r"^depth_head\.scratch\.layer(\d)_rn\.", lambda m: f"decode_head.decoder.reduces.{int(m[1]) - 1}."),
-    (r"^depth_head\.scratch\.refinenet(\d)\.", lambda m: f"decode_head.decoder.fusions.{int(m[1]) - 1}."),
-    (r"(\.fusions\.\d)\.resConfUnit1\.", r"\1.skip_unit."),
-    (r"(\.fusions\.\d)\.resConfUnit2\.", r"\1.unit."),
-    (r"(\.fusions\.\d\.\w+)\.conv1\.", r"\1.conv_a."),
-    (r"(\.fusions\.\d\.\w+)\.conv2\.", r"\1.conv_b."),
-    (r"(\.fusions\.\d)\.out_conv\.", r"\1.project."),
-    (r"^depth_head\.scratch\.output_conv1\.", "decode_head.output.conv_a."),
-    (r"^depth_head\.scratch\.output_conv2\.0\.", "decode_head.output.conv_b."),
-    (r"^depth_head\.scratch\.output_conv2\.2\.", "decode_head.output.conv_depth."),
-]
-
-# what never reaches the output of DINOv2, or of Depth Anything, and is no part of our models
-UNUSED = re.compile(r"(^|\.)mask_token$|\.refinenet4\.resConfUnit1\.")
+# what never reaches the output of DINOv2, Depth Anything, or the toolbox's AdaBins, and is no part of our models
+UNUSED = re.compile(r"(^|\.)mask_token$|\.refinenet4\.resConfUnit1\.|\.original_model\.(bn2|classifier)\.")
 
 
 def to_our_names(state: StateDict) -> StateDict:
     """The same weights under depthkit's names, in depthkit's order of channels."""
-    renamed = {}
+    renamed, table = {}, find_table(state)
     for name, value in state.items():
-        ours = name.removeprefix("module.")
-        for pattern, replacement in RENAMES:
-            ours = re.sub(pattern, replacement, ours)
+        ours = our_name(name, table)
         if is_derived(ours) or UNUSED.search(name):
             continue
         if re.search(r"stages\.\d\.downsample\.", name):

@@ -1,0 +1,14 @@
+"""ResNet-50 with a DenseDepth decoder on KITTI from random weights, 77.8 M parameters.
+
+Published: abs_rel 0.087 (the toolbox's configs/simipu/README.md, with flip).
+It is what SimIPU (Li et al. 2022), which trains such a backbone without labels, is compared with.
+"""
+
+_base_ = [
+    "../_base_/models/resnet_densedepth.py",
+    "../_base_/datasets/kitti.py",
+    "../_base_/schedules/adamw_onecycle_24e.py",
+]
+
+model = dict(max_depth=80)
+pretrained = None
