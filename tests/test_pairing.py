@@ -39,3 +39,28 @@ def test_alone():
     files, partners = {("a",): "a.png", ("b",): "b.png"}, {("a",): "a.npy"}
     assert alone("images without a depth", files, partners) == ["1 of 2 are images without a depth: b.png"]
     assert alone("depths without an image", partners, files) == []
+
+
+def test_what_lies_beside_images_and_depths_is_no_file_to_pair(root):
+    (root / ".thumbnails").mkdir()
+    for path in (".DS_Store", "._a.png", ".thumbnails/a.png", "Thumbs.db", "a.json"):
+        (root / path).touch()
+    assert set(names(root, "**/*.*").values()) == {
+        "a.png",
+        "one/a.png",
+        "one/two/a.b.jpg",
+        "one/a_depth.npy",
+        "one/rgb_3.png",
+    }
+
+
+def test_linked_folders_are_followed(root, tmp_path_factory):
+    linked = tmp_path_factory.mktemp("linked")
+    (linked / "rgb").symlink_to(root / "one")
+    assert names(linked, "rgb/**/*.jpg") == {("two/", "a.b"): "rgb/two/a.b.jpg"}
+
+
+def test_one_letter_stored_in_two_ways_is_one(tmp_path):
+    (tmp_path / "gr\u00f6\u00dfe.png").touch()  # o with diaeresis as one sign, and as two
+    (tmp_path / "gro\u0308\u00dfe.npy").touch()
+    assert find(tmp_path, "*.png").keys() == find(tmp_path, "*.npy").keys()
