@@ -80,10 +80,27 @@ def test_no_pair_at_all_says_what_was_looked_for(tmp_path):
 def test_a_list_of_pairs(tmp_path):
     image(tmp_path / "my photos/1.png", (2, 3))
     write_depth_png(tmp_path / "d.png", DEPTH, scale=1000)
-    write(tmp_path / "pairs.txt", '"my photos/1.png" d.png 500.5\n')
+    (tmp_path / "pairs.txt").write_text('"my photos/1.png" d.png 500.5\n', "utf-8-sig")
     dataset = FolderDataset(data_root=str(tmp_path), split="pairs.txt", max_depth=10)
     assert len(dataset) == 1
     np.testing.assert_array_equal(dataset.load(0).depth, DEPTH)
+    assert dataset.load(0).intrinsics.tolist() == [[500.5, 0, 1], [0, 500.5, 0.5], [0, 0, 1]]
+    write(tmp_path / "bare.txt", '"my photos/1.png" d.png\n')
+    assert FolderDataset(data_root=str(tmp_path), split="bare.txt", max_depth=10).load(0).intrinsics is None
+    write(tmp_path / "mixed.txt", '"my photos/1.png" d.png\n"my photos/1.png" d.png 500.5\n')
+    with pytest.raises(ValueError, match="mixed.txt has lines with a focal length and lines without: give all"):
+        len(FolderDataset(data_root=str(tmp_path), split="mixed.txt", max_depth=10))
+
+
+def test_where_a_mask_is_0_depth_is_not_measured_whatever_it_is(tmp_path):
+    image(tmp_path / "rgb/a.png", (2, 3))
+    save_npy(tmp_path / "depth/a.npy", np.array([[np.nan, np.inf, 1], [2, 3, 4]]))
+    save_npy(tmp_path / "mask/a.npy", np.array([[0, 0, 1], [1, 0, 1]]))
+    dataset = FolderDataset(data_root=str(tmp_path), masks="mask/**/*.npy", depth_scale=1, max_depth=10)
+    assert dataset.load(0).depth.tolist() == [[0, 0, 1], [2, 0, 4]]
+    save_npy(tmp_path / "mask/a.npy", np.ones((3, 3)))
+    with pytest.raises(ValueError, match=r"mask/a.npy has \(3, 3\) pixels, its depth \(2, 3\)"):
+        dataset.load(0)
 
 
 def build(name, split, root):

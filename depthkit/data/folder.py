@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 
 from depthkit.data.dataset import DepthDataset
 from depthkit.data.io import read_depth, read_image, read_mask
-from depthkit.data.pairing import alone, find
+from depthkit.data.pairing import Pair, find_pairs, read_pairs
 from depthkit.data.sample import Sample
-from depthkit.data.split import FOCAL_LENGTH, parse_line
 from depthkit.registry import DATA
 
 logger = logging.getLogger("depthkit")
@@ -21,13 +21,14 @@ logger = logging.getLogger("depthkit")
 @DATA.register
 @dataclass(kw_only=True, eq=False)
 class FolderDataset(DepthDataset):
-    """Pairs below `data_root`: those that a text file `split` lists as `image depth [extra]`, or those whose names fit.
+    """Pairs below `data_root`: those whose names fit, or those that a text file `split` lists as `image depth [focal]`.
 
     `images`, `depths` and perhaps `masks` are patterns of paths below `data_root`, such as "rgb/**/*.jpg" and
     "depth/**/*_depth.npy": a star stands for any part of a name, two for any folders. An image and a depth are a pair
     where the stars stand for the same; a file without a partner is left out, with a warning that names it.
     Depth files are 16-bit PNGs, float TIFF, PFM, .npy or .npz, in metres times `depth_scale`. Where a mask is 0, depth
-    is not measured. `camera` is (fx, fy, cx, cy) of all images, in pixels.
+    is not measured. `camera` is (fx, fy, cx, cy) of all images, in pixels; without it, focal lengths of the list
+    count for cameras that look straight ahead, and without these there are no intrinsics.
     """
 
     data_root: str
@@ -38,47 +39,39 @@ class FolderDataset(DepthDataset):
     camera: Sequence[float] | None = None
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.found[0])
 
     def load(self, index: int) -> Sample:
-        image, depth, mask = self.pairs[index]
-        metres = read_depth(depth, self.depth_scale)
-        if mask:
-            metres = metres * read_mask(mask)
-        intrinsics = None
-        if self.camera:
-            fx, fy, cx, cy = self.camera
-            intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
-        return Sample(read_image(image), metres, str(image), intrinsics)
+        files = self.found[0][index]
+        image, depth = read_image(files.image), read_depth(files.depth, self.depth_scale)
+        if files.mask:
+            valid = read_mask(files.mask)
+            if valid.shape != depth.shape:
+                raise ValueError(f"{files.mask} has {valid.shape} pixels, its depth {depth.shape}")
+            depth = np.where(valid, depth, np.float32(0))
+        height, width = image.shape[:2]
+        ahead = files.focal and (files.focal, files.focal, (width - 1) / 2, (height - 1) / 2)
+        if not (camera := self.camera or ahead):
+            return Sample(image, depth, str(files.image))
+        fx, fy, cx, cy = camera
+        intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
+        return Sample(image, depth, str(files.image), intrinsics)
 
     def name(self, path: str) -> str:
         return str(Path(path).relative_to(self.data_root).with_suffix(""))
 
     @cached_property
-    def pairs(self) -> list[tuple[Path, Path, Path | None]]:
-        """Image, depth and mask, sorted by the names of the images, or as the split lists them."""
+    def found(self) -> tuple[list[Pair], list[str]]:
+        """The pairs, as the split lists them or sorted by their images' names, and what is said of other files."""
         root = Path(self.data_root)
         if not root.is_dir():
             raise FileNotFoundError(f"there is no folder {root.resolve()}: data_root should hold the images and depths")
         if self.split:
-            lines = enumerate((root / self.split).read_text().splitlines(), start=1)
-            place = f"{root / self.split}, line"
-            entries = [parse_line(line, root, root, FOCAL_LENGTH, f"{place} {number}") for number, line in lines]
-            return [(entry.image, entry.depth, None) for entry in entries if entry]
-        images, depths, masks = (find(root, pattern) for pattern in (self.images, self.depths, self.masks))
-        if not images.keys() & depths.keys():
-            raise ValueError(
-                f"no pair of names in {root.resolve()}: {self.images} finds {len(images)} files and {self.depths}"
-                f" {len(depths)}, of which no two stand for the same: look at the dataset's patterns"
-            )
-        for line in self.unpaired():
-            logger.warning("%s", line)
-        return [(image, depths[key], masks.get(key)) for key, image in images.items() if key in depths]
+            return read_pairs(root, root / self.split), []
+        pairs, others = find_pairs(root, self.images, self.depths, self.masks)
+        for line in others:
+            logger.warning("%s", shorten(line, 1000, placeholder=" ...: depthkit.check_data lists all"))
+        return pairs, others
 
     def unpaired(self) -> list[str]:
-        if self.split:
-            return []
-        root = Path(self.data_root)
-        images, depths, masks = (find(root, pattern) for pattern in (self.images, self.depths, self.masks))
-        lines = alone("images without a depth", images, depths) + alone("depths without an image", depths, images)
-        return lines + (alone("depths without a mask, used as they are", depths, masks) if masks else [])
+        return self.found[1]

@@ -1,13 +1,45 @@
-"""Files found by a pattern, and known by what its stars stand for."""
+"""Pairs of files, from a list or by patterns: files belong together where their patterns' stars stand for the same."""
 
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 from unicodedata import normalize
 
 from PIL import Image
 
 from depthkit.data.io import READERS
+from depthkit.data.split import read_split
+
+
+class Pair(NamedTuple):
+    """The files of one sample; `focal` is in pixels, 0 where it is not known."""
+
+    image: Path
+    depth: Path
+    mask: Path | None = None
+    focal: float = 0.0
+
+
+def read_pairs(root: Path, split: Path) -> list[Pair]:
+    """The pairs below `root` that a text file lists; focal lengths in some of its lines alone are an error."""
+    entries = read_split(split, root, root)
+    if len({entry.extra is None for entry in entries}) == 2:
+        raise ValueError(f"{split} has lines with a focal length and lines without: give all of them one, or none")
+    return [Pair(image, depth, focal=float(focal or 0)) for image, depth, focal in entries]
+
+
+def find_pairs(root: Path, images: str, depths: str, masks: str | None) -> tuple[list[Pair], list[str]]:
+    """The pairs below `root`, sorted, and lines about the files without a partner; no pair at all is an error."""
+    image, depth, mask = find(root, images), find(root, depths), find(root, masks)
+    pairs = [Pair(path, depth[key], mask.get(key)) for key, path in image.items() if key in depth]
+    if not pairs:
+        raise ValueError(
+            f"no pair of names in {root.resolve()}: {images} finds {len(image)} files and {depths} {len(depth)}, of"
+            " which no two stand for the same: look at the dataset's patterns"
+        )
+    others = alone("images without a depth", image, depth) + alone("depths without an image", depth, image)
+    return pairs, others + (alone("depths without a mask, used as they are", depth, mask) if masks else [])
 
 
 def find(root: Path, pattern: str | None) -> dict[tuple[str, ...], Path]:

@@ -68,12 +68,7 @@ class SplitDataset(DepthDataset):
         for what, path in (("the dataset", root), ("the split file", split)):
             if not path.exists():
                 raise FileNotFoundError(self.missing(what, path))
-        images, depths = root / self.image_dir, root / self.depth_dir
-        lines = enumerate(split.read_text().splitlines(), start=1)
-        found = [parse_line(line, images, depths, self.extra, f"{split}, line {number}") for number, line in lines]
-        entries = [entry for entry in found if entry]
-        if not entries:
-            raise ValueError(f"{split} lists no image with depth; it needs lines of `image depth`")
+        entries = read_split(split, root / self.image_dir, root / self.depth_dir, self.extra)
         for path in entries[0][:2]:
             if not path.exists():
                 raise FileNotFoundError(self.missing(f"the first pair of {self.split}", path))
@@ -82,6 +77,16 @@ class SplitDataset(DepthDataset):
     def missing(self, what: str, path: Path) -> str:
         layout = self.layout.format(data_root=self.data_root)
         return f"{what} is missing: there is no {path.resolve()}. data_root should be {layout}"
+
+
+def read_split(split: Path, images: Path, depths: Path, extra: re.Pattern = FOCAL_LENGTH) -> list[Entry]:
+    """The pairs that a text file lists, in its order; a line that is malformed, or no pair at all, is an error."""
+    lines = enumerate(split.read_text(encoding="utf-8-sig").splitlines(), start=1)  # editors of Windows add a mark
+    found = [parse_line(line, images, depths, extra, f"{split}, line {number}") for number, line in lines]
+    entries = [entry for entry in found if entry]
+    if not entries:
+        raise ValueError(f"{split} lists no image with depth; it needs lines of `image depth`")
+    return entries
 
 
 def parse_line(line: str, images: Path, depths: Path, extra: re.Pattern, place: str) -> Entry | None:
