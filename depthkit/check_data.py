@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def check(args: argparse.Namespace) -> list[str]:
-    """Prints what is found in each set; returns the faults, one a pair."""
+    """Prints what is found in each set, of one made of others in each of these; returns the faults, one a pair."""
     config = load_config(args.config, args.cfg_options)
     logging.getLogger("depthkit").setLevel(logging.ERROR)  # what datasets warn of stands in the report
     # torch comes in here: --help and a wrong config key answer without it
@@ -51,13 +51,15 @@ def check(args: argparse.Namespace) -> list[str]:
         if not config.data[split] or config.data[split] in seen:
             continue
         seen.append(config.data[split])
-        dataset = DATA.build(config.data[split])
-        count = len(dataset)  # a split that is missing shows here
-        findings = mark_unusual(list(progress(inspect(dataset, args.workers), count, f"Checking {split}")))
-        found = [f"{split}: {line}" for line in dataset.unpaired()]
-        found += [f"{split}: {finding.path}: {finding.fault}" for finding in findings if finding.fault]
-        print("\n".join([f"{split}: {summary(findings)}", *found]))
-        faults += found
+        parts = DATA.build(config.data[split]).parts()
+        for place, dataset in enumerate(parts, start=1):
+            what = split if len(parts) == 1 else f"{split}, set {place} of {len(parts)}"
+            count = len(dataset)  # a split that is missing shows here
+            findings = mark_unusual(list(progress(inspect(dataset, args.workers), count, f"Checking {what}")))
+            found = [f"{what}: {line}" for line in dataset.unpaired()]
+            found += [f"{what}: {finding.path}: {finding.fault}" for finding in findings if finding.fault]
+            print("\n".join([f"{what}: {summary(findings)}", *found]))
+            faults += found
     return faults
 
 

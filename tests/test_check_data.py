@@ -90,3 +90,16 @@ def test_each_kind_of_damage_is_found_and_nothing_else(config, tmp_path, capsys)
 
 def test_a_missing_split_is_one_clear_error(config, capsys):
     assert "the split file is missing" in run(config, "--cfg-options", "data.train.split=absent.txt")
+
+
+def test_a_set_made_of_others_is_checked_set_by_set(config, capsys):
+    """Depths ten times those of the other set are no fault of a set of its own, and what is repeated is read once."""
+    text = config.read_text()
+    near = text[text.index("train=") + len("train=") : text.index(", val=")]
+    far = near.replace("'max_depth': 60", "'max_depth': 60, 'depth_scale': 100")
+    many = f"dict(type='ConcatDataset', datasets=[dict(type='RepeatDataset', dataset={near}, times=3), {far}])"
+    config.write_text(f"data = dict(train={many})\n")
+    assert run(config) == 0
+    said = capsys.readouterr().out
+    assert "train, set 1 of 2: 30 pairs, 0 with a fault\n" in said
+    assert "train, set 2 of 2: 30 pairs, 0 with a fault\n" in said

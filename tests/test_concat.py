@@ -59,6 +59,14 @@ def test_the_seed_reaches_every_set():
     assert drawn(1) != drawn(2)
 
 
+def test_the_parts_are_the_sets_of_all_levels_each_once():
+    a, b = Letters(letters="a", pipeline=[Draw()]), Letters(letters="bb")
+    nested = ConcatDataset(datasets=[RepeatDataset(dataset=a, times=3), ConcatDataset(datasets=[b, a])], seed=5)
+    assert nested.parts() == [a, b]
+    assert letters(nested) == "aaabba"
+    assert (a.seed, b.seed) == (5, 5)
+
+
 @pytest.mark.parametrize("weights", [[1], [1, 0]])
 def test_weights_must_fit(weights):
     with pytest.raises(ValueError, match="2 datasets have weights .*: give each one above 0"):

@@ -27,7 +27,7 @@ class ConcatDataset(DepthDataset):
             raise ValueError(f"{len(self.datasets)} datasets have weights {self.weights}: give each one above 0")
         self.protocol = self.protocol or self.datasets[0].protocol
         self.max_depth = self.max_depth or max(dataset.max_depth for dataset in self.datasets)
-        for dataset in self.datasets:
+        for dataset in self.parts():
             dataset.seed = self.seed
 
     def __len__(self) -> int:
@@ -54,15 +54,14 @@ class ConcatDataset(DepthDataset):
         return dataset.load(own)
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        position, index = key
-        dataset, own = self.place(index)
-        return dataset[position, own]
+        dataset, own = self.place(key[1])
+        return dataset[key[0], own]
 
-    def unpaired(self) -> list[str]:
-        return [line for dataset in self.datasets for line in dataset.unpaired()]
+    def parts(self) -> list[DepthDataset]:
+        return list(dict.fromkeys(part for dataset in self.datasets for part in dataset.parts()))
 
     def check(self, count: int = 8) -> None:
-        for dataset in self.datasets:
+        for dataset in self.parts():
             dataset.check(count)
 
 

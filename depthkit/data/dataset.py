@@ -40,6 +40,10 @@ class DepthDataset(Dataset, ABC):
     def load(self, index: int) -> Sample:
         """The sample as it is on disk, before any transform."""
 
+    def parts(self) -> "list[DepthDataset]":
+        """The sets that this one is made of, each once: itself, unless it joins others."""
+        return [self]
+
     def unpaired(self) -> list[str]:
         """What stands beside the samples and belongs to none, as lines for a report."""
         return []
