@@ -48,6 +48,14 @@ def test_a_training_frame_has_the_recipes_size(root):
     assert sample["depth"].shape == (1, 512, 1024)
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"intrinsic": {"fx": 2000.0}, "extrinsic": {}}'])
+def test_a_bad_camera_file_is_named(root, text):
+    write(root / f"camera/train/{FRAME}_camera.json", text)
+    dataset = CityscapesDataset(data_root=str(root), split="cityscapes_val.txt", max_depth=80)
+    with pytest.raises(ValueError, match=f"{FRAME}_camera.json is no camera file of Cityscapes"):
+        dataset.load(0)
+
+
 def test_a_line_needs_a_camera(root):
     write(root / "short.txt", LINE)
     dataset = CityscapesDataset(data_root=str(root), split="short.txt", max_depth=80)

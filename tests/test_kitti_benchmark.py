@@ -55,6 +55,13 @@ def test_a_submission(root, tmp_path):
     assert ended.value.code == 0
 
 
+def test_a_bad_camera_file_is_named(root):
+    for text in ("1 2 3", "seven"):
+        write(root / "intrinsics/0000000003.txt", text)
+        with pytest.raises(ValueError, match="0000000003.txt does not hold the nine numbers of a camera"):
+            KITTIBenchmarkTest(data_root=str(root), max_depth=88).load(0)
+
+
 def test_a_missing_folder_says_what_it_should_be(tmp_path):
     with pytest.raises(FileNotFoundError, match="data_root should be test_depth_prediction_anonymous"):
         len(KITTIBenchmarkTest(data_root=str(tmp_path), max_depth=88))

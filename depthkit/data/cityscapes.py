@@ -30,18 +30,22 @@ class CityscapesDataset(SplitDataset):
     extra: ClassVar[re.Pattern] = re.compile(r".+\.json")
 
     def read_depth(self, entry: Entry) -> np.ndarray:
-        camera = self.read_camera(entry)
+        fx, baseline = self.read_camera(entry, "fx", "baseline")  # pixels, metres
         disparity = (read_png(entry.depth).astype(np.float32) - 1) / 256
-        focal_baseline = camera["extrinsic"]["baseline"] * camera["intrinsic"]["fx"]  # metres times pixels
         measured = disparity > 0
-        return np.where(measured, focal_baseline / np.where(measured, disparity, 1), 0).astype(np.float32)
+        return np.where(measured, baseline * fx / np.where(measured, disparity, 1), 0).astype(np.float32)
 
     def camera(self, entry: Entry) -> np.ndarray:
-        camera = self.read_camera(entry)["intrinsic"]
-        rows = [[camera["fx"], 0, camera["u0"]], [0, camera["fy"], camera["v0"]], [0, 0, 1]]
-        return np.array(rows, np.float32)
+        fx, fy, u0, v0 = self.read_camera(entry, "fx", "fy", "u0", "v0")
+        return np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], np.float32)
 
-    def read_camera(self, entry: Entry) -> dict[str, dict[str, float]]:
+    def read_camera(self, entry: Entry, *keys: str) -> list[float]:
         if not entry.extra:
             raise ValueError(f"the line of {entry.image} in {self.split} names no camera as its third file")
-        return json.loads(Path(self.data_root, self.camera_dir, entry.extra).read_text())
+        path = Path(self.data_root, self.camera_dir, entry.extra)
+        try:
+            camera = json.loads(path.read_text())
+            numbers = camera["intrinsic"] | camera["extrinsic"]
+            return [float(numbers[key]) for key in keys]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no camera file of Cityscapes: {error!r}") from error

@@ -32,7 +32,11 @@ class KITTIBenchmarkTest(DepthDataset):
     def load(self, index: int) -> Sample:
         path = self.images[index]
         image = read_image(path)
-        camera = np.loadtxt(Path(self.data_root, self.camera_dir, f"{path.stem}.txt"), np.float32).reshape(3, 3)
+        numbers = Path(self.data_root, self.camera_dir, f"{path.stem}.txt")
+        try:
+            camera = np.loadtxt(numbers, np.float32).reshape(3, 3)
+        except ValueError as error:
+            raise ValueError(f"{numbers} does not hold the nine numbers of a camera: {error}") from error
         return Sample(image, np.zeros(image.shape[:2], np.float32), str(path), camera)
 
     def name(self, path: str) -> str:
