@@ -16,6 +16,9 @@ def test_bits_are_rotated_back(tmp_path):
     dataset = SUNRGBDDataset(data_root=str(tmp_path), split="split.txt", max_depth=8)
     expected = np.array([[0, 0.001, 8.192], [1.0, 8.0, 65.535]], np.float32)
     np.testing.assert_array_equal(dataset.load(0).depth, expected)
+    # the same where pillow gives the numbers 32 bits
+    Image.fromarray(numbers.astype(np.int32)).save(path, format="TIFF")
+    np.testing.assert_array_equal(dataset.load(0).depth, expected)
     # 8.192 m and more are beyond the range
     np.testing.assert_array_equal(dataset[0, 0]["depth"][0], np.array([[0, 0.001, 0], [1.0, 8.0, 0]], np.float32))
     assert "intrinsics" not in dataset[0, 0]

@@ -14,7 +14,8 @@ from depthkit.registry import DATA
 @dataclass(kw_only=True, eq=False)
 class SUNRGBDDataset(SplitDataset):
     """Indoor images of several sizes, from four sensors. Depth is in 16-bit PNGs of millimetres whose bits are rotated
-    to the left by three, as the dataset's own read3dPoints.m undoes."""
+    to the left by three, as the dataset's own read3dPoints.m undoes. That script moves what is farther than 8 m to 8 m;
+    here, with a max_depth of 8, it counts as not measured."""
 
     layout: ClassVar[str] = (
         "the folder that holds SUNRGBD/ (kv1, kv2, realsense, xtion), and a split file with lines of `image depth` such"
@@ -22,7 +23,7 @@ class SUNRGBDDataset(SplitDataset):
     )
 
     def read_depth(self, entry: Entry) -> np.ndarray:
-        bits = read_png(entry.depth)
+        bits = read_png(entry.depth).astype(np.uint16)  # older pillows give 32 bits, which lose none on the left
         return ((bits >> 3) | (bits << 13)).astype(np.float32) / np.float32(self.depth_scale)
 
     def camera(self, entry: Entry) -> None:
