@@ -44,8 +44,15 @@ def test_depth_is_baseline_times_focal_length_by_disparity(root):
 
 def test_a_training_frame_has_the_recipes_size(root):
     sample = DATA.build({**load_config(CONFIG).data.train, "data_root": str(root)})[7, 0]
-    assert sample["image"].shape == (3, 512, 1024)
-    assert sample["depth"].shape == (1, 512, 1024)
+    assert sample["image"].shape == (3, 352, 704)
+    assert sample["depth"].shape == (1, 704, 1408)
+
+
+def test_training_and_test_see_through_one_focal_length(root):
+    """Else the model would learn one relation of size and distance, and be asked for another."""
+    for split in ("train", "val"):
+        sample = DATA.build({**load_config(CONFIG).data[split], "data_root": str(root)})[0, 0]
+        assert sample["intrinsics"].diagonal().tolist() == [1000, 1050, 1]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"intrinsic": {"fx": 2000.0}, "extrinsic": {}}'])
