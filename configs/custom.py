@@ -2,6 +2,7 @@
 
 The folder holds train/ and val/, each with images in rgb/ and depths in depth/, in sub-folders or not, under the
 same names. Depth is 16-bit PNG, float TIFF, PFM, .npy or .npz. Other names and layouts: see FolderDataset.
+Images smaller than 416 x 544 need a smaller crop_size, and some hundred images more than 24 epochs: runner.max_epochs.
 """
 
 _base_ = ["_base_/models/swin_densedepth.py", "_base_/schedules/adamw_onecycle_24e.py"]
