@@ -1,8 +1,6 @@
 import json
-import logging
 import re
 
-import pytest
 import torch
 
 from depthkit import logs
@@ -20,13 +18,6 @@ RECORD = {
     "loss": 0.13812,
     "grad_norm": 1.45113,
 }
-
-
-@pytest.fixture
-def logger():
-    yield logs.logger
-    logs.logger.handlers, logs.logger.propagate = [], True
-    logs.logger.setLevel(logging.NOTSET)
 
 
 def test_text_line():

@@ -1,5 +1,6 @@
 """A whole training run in a second: a tiny model on a few rendered rooms, built by the same code as any other."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -47,11 +48,11 @@ class TinyModel(nn.Module):
 
 
 def write_config(folder: Path, text: str = "") -> Path:
-    """The tiny run's config with `text` added, as a file."""
+    """The tiny run's config with `text` added, as a file; each of several ranks writes it, and none reads it half."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "tiny.py"
-    path.write_text(CONFIG + text)
-    return path
+    path, partial = folder / "tiny.py", folder / f"tiny{os.getpid()}.partial"
+    partial.write_text(CONFIG + text)
+    return partial.replace(path)
 
 
 def build(folder: Path, *options: str, text: str = "") -> Runner:
