@@ -2,7 +2,8 @@
 
 The folder holds train/ and val/, each with images in rgb/ and depths in depth/, in sub-folders or not, under the
 same names. Depth is 16-bit PNG, float TIFF, PFM, .npy or .npz. Other names and layouts: see FolderDataset.
-Images smaller than 416 x 544 need a smaller crop_size, and some hundred images more than 24 epochs: runner.max_epochs.
+Images smaller than 416 x 544 are padded: a smaller crop_size is faster. Some hundred images need more than 24 epochs:
+runner.max_epochs.
 """
 
 _base_ = ["_base_/models/swin_densedepth.py", "_base_/schedules/adamw_onecycle_24e.py"]
@@ -21,11 +22,13 @@ data = dict(
     train=dict(
         data_root=f"{_root}/train",
         pipeline=[
+            dict(type="RandomScale", scale_range=(1.0, 1.25)),
+            dict(type="RandomRotateCrop", prob=0.5, degree=2.5, crop_size=(416, 544), pad=True),
             dict(type="RandomFlip", prob=0.5),
-            dict(type="RandomCrop", crop_size=(416, 544)),
-            dict(
-                type="ColorAug", prob=0.5, gamma_range=(0.9, 1.1), brightness_range=(0.75, 1.25), color_range=(0.9, 1.1)
-            ),
+            dict(type="ColorJitter", prob=0.8, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
+            dict(type="RandomGrayscale", prob=0.1),
+            dict(type="RandomBlur", prob=0.1, sigma_range=(0.5, 2.0)),
+            dict(type="RandomJPEG", prob=0.1, quality_range=(30, 90)),
         ],
         **_set,
     ),

@@ -46,5 +46,5 @@ class Largest:
     def random(self):
         return 0.0
 
-    def uniform(self, low, high):
-        return high
+    def uniform(self, low, high, size=None):
+        return np.full(size, high) if size else high

@@ -77,5 +77,26 @@ def test_random_crop_reaches_every_offset():
 
 
 def test_a_crop_larger_than_the_image_is_an_error():
-    with pytest.raises(ValueError, match="crop_size 416 x 700 is larger than kitchen/rgb_1.jpg, 427 x 565"):
+    with pytest.raises(ValueError, match="crop_size 416 x 700 is larger than kitchen/rgb_1.jpg, 427 x 565.*pad=True"):
         RandomCrop((416, 700))(make_sample(427, 565), rng())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_padded_crop_has_its_size_and_all_of_a_smaller_image(seed):
+    sample = RandomCrop((500, 600), pad=True)(make_sample(427, 565), rng(seed))
+    assert (sample.image.shape, sample.depth.shape) == ((500, 600, 3), (500, 600))
+    assert (sample.depth > 0).sum() == 427 * 565
+    assert not sample.image[sample.depth == 0].any()
+    for place in sentinel(sample):
+        np.testing.assert_allclose(place, projected(sample), atol=1e-3)
+
+
+def test_a_crop_that_is_wider_and_lower_pads_one_side_and_cuts_the_other():
+    crop, source, stream = RandomCrop((2, 4), pad=True), counted(3, 3), rng()
+    found = {tuple(crop(source, stream).depth.ravel().astype(int).tolist()) for _ in range(100)}
+    assert found == {
+        (0, 1, 2, 3, 0, 4, 5, 6),
+        (1, 2, 3, 0, 4, 5, 6, 0),
+        (0, 4, 5, 6, 0, 7, 8, 9),
+        (4, 5, 6, 0, 7, 8, 9, 0),
+    }

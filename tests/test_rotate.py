@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from samples import COLUMN, ROW, Largest, counted, make_sample, projected, sentinel
+from samples import COLUMN, ROW, Largest, counted, make_sample, projected, rng, sentinel
 
-from depthkit.data.transforms import RandomRotate
+from depthkit.data.synthetic import SyntheticDataset
+from depthkit.data.transforms import RandomCrop, RandomRotate, RandomRotateCrop
 
 
 def test_positive_angles_are_clockwise():
@@ -37,3 +38,23 @@ def test_rotation_mixes_no_depths_and_leaves_corners_unmeasured():
     for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         assert sample.depth[row, column] == 0
         assert sample.image[row, column].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rotation_and_crop_in_one_step_are_what_they_are_in_two(seed):
+    room = SyntheticDataset(num_images=4, scene_seed=0, height=128, width=160, max_depth=10).load(seed)
+    one = RandomRotateCrop(0.9, 10, (100, 120))(room, rng(seed))
+    stream = rng(seed)
+    two = RandomCrop((100, 120))(RandomRotate(0.9, 10)(room, stream), stream)
+    assert np.abs(one.image.astype(int) - two.image).max() <= 1
+    assert (one.depth != two.depth).mean() < 1e-3
+    np.testing.assert_allclose(one.intrinsics, two.intrinsics, rtol=1e-5)
+
+
+def test_a_padded_rotation_keeps_every_corner():
+    before = make_sample(240, 500)
+    for corner in ((0, 0), (0, 496), (236, 0), (236, 496)):
+        before.depth[corner[0] : corner[0] + 4, corner[1] : corner[1] + 4] = 7
+    sample = RandomRotateCrop(1, 10, (540, 640), pad=True)(before, rng(1))
+    assert (sample.image.shape, sample.depth.shape) == ((540, 640, 3), (540, 640))
+    assert 4 * 16 * 0.7 < (sample.depth == 7).sum() < 4 * 16 * 1.3

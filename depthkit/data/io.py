@@ -35,7 +35,7 @@ def read_image(path: str | Path) -> np.ndarray:
     image = _open(path)
     if not _is_8_bit(image):
         raise ValueError(f"{path} has more than 8 bits (mode {image.mode}), as depth has; an image is needed here")
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_depth(path: str | Path, scale: float) -> np.ndarray:

@@ -10,9 +10,8 @@ data = dict(
         split="kitti_eigen_train.txt",
         pipeline=[
             dict(type="KBCrop"),
-            dict(type="RandomRotate", prob=0.5, degree=1.0),
+            dict(type="RandomRotateCrop", prob=0.5, degree=1.0, crop_size=(352, 704)),
             dict(type="RandomFlip", prob=0.5),
-            dict(type="RandomCrop", crop_size=(352, 704)),
             dict(
                 type="ColorAug", prob=0.5, gamma_range=(0.9, 1.1), brightness_range=(0.9, 1.1), color_range=(0.9, 1.1)
             ),

@@ -10,9 +10,8 @@ data = dict(
         split="nyu_train.txt",
         pipeline=[
             dict(type="NYUCrop"),
-            dict(type="RandomRotate", prob=0.5, degree=2.5),
+            dict(type="RandomRotateCrop", prob=0.5, degree=2.5, crop_size=(416, 544)),
             dict(type="RandomFlip", prob=0.5),
-            dict(type="RandomCrop", crop_size=(416, 544)),
             dict(
                 type="ColorAug",
                 prob=0.5,

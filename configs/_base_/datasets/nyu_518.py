@@ -5,7 +5,7 @@ A square of 480 x 480 pixels becomes 518 x 518. Depth keeps its pixels: none is 
 
 _base_ = "nyu.py"
 
-_test = dict(pipeline=[dict(type="Resize", size=(518, 686))])
+_test = dict(pipeline=[dict(type="ResizeToMultiple", short_side=518, multiple=14)])
 
 data = dict(
     train=dict(

@@ -5,9 +5,25 @@ same count of numbers from `rng` every time, used or not, so its coin does not s
 it. Those that move the pixels of image and depth need both of one size; where they differ, a ValueError names the file.
 """
 
-from depthkit.data.transforms.colour import ColorAug
+from depthkit.data.transforms.colour import ColorAug, ColorJitter, RandomGrayscale
 from depthkit.data.transforms.geometry import KBCrop, NYUCrop, RandomCrop, RandomFlip
-from depthkit.data.transforms.resize import Resize
-from depthkit.data.transforms.rotate import RandomRotate
+from depthkit.data.transforms.quality import RandomBlur, RandomJPEG
+from depthkit.data.transforms.resize import RandomScale, Resize, ResizeToMultiple
+from depthkit.data.transforms.rotate import RandomRotate, RandomRotateCrop
 
-__all__ = ["ColorAug", "KBCrop", "NYUCrop", "RandomCrop", "RandomFlip", "RandomRotate", "Resize"]
+__all__ = [
+    "ColorAug",
+    "ColorJitter",
+    "KBCrop",
+    "NYUCrop",
+    "RandomBlur",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomGrayscale",
+    "RandomJPEG",
+    "RandomRotate",
+    "RandomRotateCrop",
+    "RandomScale",
+    "Resize",
+    "ResizeToMultiple",
+]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image
+from PIL.ImageEnhance import Brightness, Color, Contrast
 
 from depthkit.data.sample import Sample
 from depthkit.registry import DATA
@@ -38,3 +39,41 @@ class ColorAug:
         # each of the 256 values once, for each channel
         table = np.rint(np.arange(256) ** gamma * brightness * colour).clip(0, 255).astype(int)
         return replace(sample, image=np.asarray(Image.fromarray(sample.image).point(table.ravel().tolist())))
+
+
+@DATA.register
+class ColorJitter:
+    """Brightness, contrast, saturation and hue, in this order, each by a factor drawn from 1 - x to 1 + x.
+
+    Hue is turned by -x to x of the full circle instead.
+    """
+
+    def __init__(self, prob: float, brightness: float, contrast: float, saturation: float, hue: float) -> None:
+        self.prob = prob
+        self.spread = np.array([brightness, contrast, saturation, hue])
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        change = rng.random() < self.prob
+        *factors, turn = np.array([1, 1, 1, 0]) + rng.uniform(-1, 1, size=4) * self.spread
+        if not change:
+            return sample
+        image = Image.fromarray(sample.image)
+        for enhance, factor in zip((Brightness, Contrast, Color), factors, strict=True):
+            image = enhance(image).enhance(factor)
+        hue, saturation, value = image.convert("HSV").split()
+        hue = hue.point([round(step + 256 * turn) % 256 for step in range(256)])
+        image = Image.merge("HSV", (hue, saturation, value)).convert("RGB")
+        return replace(sample, image=np.asarray(image))
+
+
+@DATA.register
+class RandomGrayscale:
+    """Takes the colour away: three equal channels stay."""
+
+    def __init__(self, prob: float) -> None:
+        self.prob = prob
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        if rng.random() >= self.prob:
+            return sample
+        return replace(sample, image=np.asarray(Image.fromarray(sample.image).convert("L").convert("RGB")))

@@ -42,21 +42,30 @@ class KBCrop:
 
 @DATA.register
 class RandomCrop:
-    """Cuts out a window of `crop_size` = (height, width), anywhere in the image; a smaller image is an error."""
+    """Cuts out a window of `crop_size` = (height, width), anywhere in the image.
 
-    def __init__(self, crop_size: Sequence[int]) -> None:
+    A smaller image is an error; with `pad` it stands anywhere in a window that is otherwise black and not measured.
+    """
+
+    def __init__(self, crop_size: Sequence[int], pad: bool = False) -> None:
         self.crop_size = tuple(crop_size)
+        self.pad = pad
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        down, right = rng.random(2)
+        return crop(sample, *self.draw(sample, rng), self.crop_size)
+
+    def draw(self, sample: Sample, rng: np.random.Generator) -> tuple[int, int]:
+        """The row and column of the sample where the window begins."""
+        shares = rng.random(2)
         size = common_size(sample)
-        spare = (size[0] - self.crop_size[0], size[1] - self.crop_size[1])
-        if min(spare) < 0:
+        spare = [length - needed for length, needed in zip(size, self.crop_size, strict=True)]
+        if min(spare) < 0 and not self.pad:
             raise ValueError(
-                f"RandomCrop: crop_size {times(self.crop_size)} is larger than {sample.path}, {times(size)} (rows x"
-                f" columns)"
+                f"crop_size {times(self.crop_size)} is larger than {sample.path}, {times(size)} (rows x columns): crop"
+                f" less, enlarge the images first, or set the crop's pad=True"
             )
-        return crop(sample, int(down * (spare[0] + 1)), int(right * (spare[1] + 1)), self.crop_size)
+        top, left = (int(share * (abs(places) + 1)) for share, places in zip(shares, spare, strict=True))
+        return (top if spare[0] >= 0 else -top), (left if spare[1] >= 0 else -left)
 
 
 @DATA.register
@@ -80,8 +89,8 @@ def common_size(sample: Sample) -> tuple[int, int]:
     size = sample.image.shape[:2]
     if size != sample.depth.shape:
         raise ValueError(
-            f"{sample.path}: the image has {times(size)} pixels, its depth {times(sample.depth.shape)}; a transform that"
-            f" moves pixels needs them equal"
+            f"{sample.path}: the image has {times(size)} pixels, its depth {times(sample.depth.shape)}; a transform"
+            f" that moves pixels needs them equal"
         )
     return size
 
@@ -95,8 +104,18 @@ def shift(x: float, y: float) -> np.ndarray:
 
 
 def crop(sample: Sample, top: int, left: int, size: tuple[int, int]) -> Sample:
-    window = slice(top, top + size[0]), slice(left, left + size[1])
-    return moved(sample, sample.image[window], sample.depth[window], shift(-left, -top))
+    image, depth = (window(pixels, top, left, size) for pixels in (sample.image, sample.depth))
+    return moved(sample, image, depth, shift(-left, -top))
+
+
+def window(pixels: np.ndarray, top: int, left: int, size: tuple[int, int]) -> np.ndarray:
+    """The part of `size` of an image or depth map that begins at row `top`, column `left`; 0 where it lies outside."""
+    part = pixels[max(top, 0) : max(top + size[0], 0), max(left, 0) : max(left + size[1], 0)]
+    if part.shape[:2] == size:
+        return part
+    whole = np.zeros((*size, *pixels.shape[2:]), pixels.dtype)
+    whole[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]] = part
+    return whole
 
 
 def moved(

@@ -1,10 +1,12 @@
 """Rotation of image and depth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
 from depthkit.data.sample import Sample
-from depthkit.data.transforms.geometry import common_size, moved, shift
+from depthkit.data.transforms.geometry import RandomCrop, common_size, crop, moved, shift
 from depthkit.registry import DATA
 
 
@@ -22,16 +24,46 @@ class RandomRotate:
         self.degree = degree
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        angle = self.draw(rng)
+        size = common_size(sample)
+        return sample if angle is None else rotated(sample, angle, 0, 0, size)
+
+    def draw(self, rng: np.random.Generator) -> float | None:
+        """The angle in radians, or None where the image stays upright."""
         rotate, angle = rng.random() < self.prob, np.deg2rad(rng.uniform(-self.degree, self.degree))
-        height, width = common_size(sample)
-        if not rotate:
-            return sample
-        # clockwise as seen: y points down
-        roll = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-        # pillow wants output -> input, and puts the centre of the first pixel at (0.5, 0.5)
-        back = (shift(width / 2, height / 2) @ roll.T @ shift(-width / 2, -height / 2))[:2].ravel().tolist()
-        size, affine = (width, height), Image.Transform.AFFINE
-        image = Image.fromarray(sample.image).transform(size, affine, back, Image.Resampling.BILINEAR)
-        depth = Image.fromarray(sample.depth).transform(size, affine, back, Image.Resampling.NEAREST)
-        x, y = (width - 1) / 2, (height - 1) / 2
-        return moved(sample, np.asarray(image), np.asarray(depth), shift(x, y) @ roll @ shift(-x, -y), camera=roll)
+        return angle if rotate else None
+
+
+@DATA.register
+class RandomRotateCrop:
+    """RandomRotate, then RandomCrop, in one step that computes only the pixels that are kept.
+
+    Padding has room for corners that RandomRotate alone turns out of the image: they stay.
+    """
+
+    def __init__(self, prob: float, degree: float, crop_size: Sequence[int], pad: bool = False) -> None:
+        self.rotate = RandomRotate(prob, degree)
+        self.crop = RandomCrop(crop_size, pad)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        angle = self.rotate.draw(rng)
+        top, left = self.crop.draw(sample, rng)
+        if angle is None:
+            return crop(sample, top, left, self.crop.crop_size)
+        return rotated(sample, angle, top, left, self.crop.crop_size)
+
+
+def rotated(sample: Sample, angle: float, top: int, left: int, size: tuple[int, int]) -> Sample:
+    """The window of `size` that begins at row `top`, column `left` of the image turned clockwise by `angle` radians."""
+    height, width = sample.depth.shape
+    # clockwise as seen: y points down
+    roll = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    # pillow wants output -> input, and puts the centre of the first pixel at (0.5, 0.5)
+    x, y = width / 2, height / 2
+    back = shift(x, y) @ roll.T @ shift(left - x, top - y)
+    affine = (size[1], size[0]), Image.Transform.AFFINE, back[:2].ravel().tolist()
+    image = Image.fromarray(sample.image).transform(*affine, Image.Resampling.BILINEAR)
+    depth = Image.fromarray(sample.depth).transform(*affine, Image.Resampling.NEAREST)
+    x, y = (width - 1) / 2, (height - 1) / 2
+    pixels = shift(x - left, y - top) @ roll @ shift(-x, -y)
+    return moved(sample, np.asarray(image), np.asarray(depth), pixels, camera=roll)
