@@ -1,8 +1,9 @@
 """What all datasets have in common: from an index to the tensors of one sample."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from depthkit.data.cache import through_cache
 from depthkit.data.sample import Sample, to_tensors
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
@@ -21,6 +23,8 @@ class DepthDataset(Dataset, ABC):
 
     Depth outside [min_depth, max_depth], metres, counts as not measured. `protocol` names how predictions on this set
     are scored. `seed` is the run's. `depth_scale` says how metres become the integers of depth files.
+    `cache` is a folder that takes each sample, decoded, when it is first loaded; files that change later do not reach
+    it, so delete it then.
     Making one reads no files: what is missing on disk shows when the length is first asked for.
     """
 
@@ -30,6 +34,7 @@ class DepthDataset(Dataset, ABC):
     protocol: str | None = None
     depth_scale: float = 1000
     seed: int = 0
+    cache: str | None = None
 
     has_depth: ClassVar[bool] = True  # False where a test set keeps its depth to itself: depths are all 0
 
@@ -56,11 +61,18 @@ class DepthDataset(Dataset, ABC):
         """`key` is (position, index): all that is random about a sample follows from the seed and its position among
         the samples that the whole run deals, whichever worker or rank makes it."""
         position, index = key
-        sample = self.load(index)
+        sample = through_cache(self.cache_file(index), lambda: self.load(index)) if self.cache else self.load(index)
         rng = np.random.default_rng((self.seed, position))
         for transform in self.pipeline:
             sample = transform(sample, rng)
         return to_tensors(replace(sample, depth=self.within_range(sample.depth)), position)
+
+    def cache_file(self, index: int) -> Path:
+        """Where the decoded sample is kept. Sets that differ in what they load never share a file."""
+        others = ("pipeline", "protocol", "seed", "cache")
+        loaded = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in others}
+        identity = hashlib.sha256(f"{type(self).__name__} {loaded} {len(self)}".encode()).hexdigest()
+        return Path(self.cache, identity[:16], f"{index}.pt")
 
     def within_range(self, depth: np.ndarray) -> np.ndarray:
         """`depth` in metres, with 0 where it counts as not measured."""

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from PIL import Image
@@ -137,7 +138,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     """Gives the path of a file to write, in a folder that is made if need be; it becomes `path` once it is whole."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")  # formats follow from the suffix
+    # of another name in each process, since two may write the same file; formats follow from the suffix
+    partial = path.with_name(f".partial-{uuid4().hex}-{path.name}")
     try:
         yield partial
         os.replace(partial, path)

@@ -8,6 +8,7 @@ data = dict(
     workers_per_gpu=4,
     train=dict(
         split="kitti_eigen_train.txt",
+        cache=None,  # or a folder for 75 GB of decoded images and depths, which then load faster
         pipeline=[
             dict(type="KBCrop"),
             dict(type="RandomRotateCrop", prob=0.5, degree=1.0, crop_size=(352, 704)),

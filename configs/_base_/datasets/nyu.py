@@ -8,6 +8,7 @@ data = dict(
     workers_per_gpu=4,
     train=dict(
         split="nyu_train.txt",
+        cache=None,  # or a folder for 50 GB of decoded images and depths, which then load faster
         pipeline=[
             dict(type="NYUCrop"),
             dict(type="RandomRotateCrop", prob=0.5, degree=2.5, crop_size=(416, 544)),

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+import torch
+from torch.nn import functional as F
 
 from depthkit.data.sample import Sample
 from depthkit.data.transforms.geometry import RandomCrop, common_size, crop, moved, shift
@@ -56,14 +57,16 @@ class RandomRotateCrop:
 def rotated(sample: Sample, angle: float, top: int, left: int, size: tuple[int, int]) -> Sample:
     """The window of `size` that begins at row `top`, column `left` of the image turned clockwise by `angle` radians."""
     height, width = sample.depth.shape
+    x, y = (width - 1) / 2, (height - 1) / 2
     # clockwise as seen: y points down
     roll = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    # pillow wants output -> input, and puts the centre of the first pixel at (0.5, 0.5)
-    x, y = width / 2, height / 2
-    back = shift(x, y) @ roll.T @ shift(left - x, top - y)
-    affine = (size[1], size[0]), Image.Transform.AFFINE, back[:2].ravel().tolist()
-    image = Image.fromarray(sample.image).transform(*affine, Image.Resampling.BILINEAR)
-    depth = Image.fromarray(sample.depth).transform(*affine, Image.Resampling.NEAREST)
-    x, y = (width - 1) / 2, (height - 1) / 2
+    # from pixels of the window to the old image's, which grid_sample counts from its centre, 1 to each edge
+    back = np.diag([2 / width, 2 / height, 1]) @ roll.T @ shift(left - x, top - y)
+    rows, columns = torch.arange(size[0])[:, None], torch.arange(size[1])
+    grid = torch.stack([row[0] * columns + (row[1] * rows + row[2]) for row in back[:2]], dim=-1)[None]
+    image = torch.from_numpy(sample.image.astype(np.float32)).permute(2, 0, 1)[None]
+    image = F.grid_sample(image, grid, mode="bilinear", align_corners=False)[0].round().byte()
+    depth = torch.from_numpy(sample.depth.copy())[None, None]
+    depth = F.grid_sample(depth, grid, mode="nearest", align_corners=False)[0, 0]
     pixels = shift(x - left, y - top) @ roll @ shift(-x, -y)
-    return moved(sample, np.asarray(image), np.asarray(depth), pixels, camera=roll)
+    return moved(sample, image.permute(1, 2, 0).numpy(), depth.numpy(), pixels, camera=roll)
