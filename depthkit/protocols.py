@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 ALIGNMENTS = ("none", "scale", "scale_shift")
+NEAREST = 1e-3  # metres; a shift may put pixels behind the camera, and this is where they count as being
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Protocol:
             prediction, target = prediction[..., rows, columns], target[..., rows, columns]
         valid = (target > self.min_depth) & (target < self.max_depth)
         if self.align != "none":
-            prediction = align(prediction, target, valid, shift=self.align == "scale_shift").clamp(min=self.min_depth)
+            prediction = align(prediction, target, valid, shift=self.align == "scale_shift")
+            prediction = prediction.clamp(min=max(self.min_depth, NEAREST))
         return prediction.where(prediction.isfinite(), math.nan).clamp(max=self.max_depth), target, valid
 
     def facts(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,8 +31,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m depthkit.test",
         description="Scores a model on the test set of its config. Prints a table, and writes the same numbers to"
-        " CHECKPOINT_SPLIT_PROTOCOL.json in the work dir. Pictures and predictions are called as the images are, below"
-        " the dataset's root.",
+        " CHECKPOINT_SPLIT_PROTOCOL.json in the work dir, with --align, --average and --window in its name if given."
+        " Pictures and predictions are called as the images are, below the dataset's root.",
     )
     add = parser.add_argument
     add("config", help="a config file, such as configs/swin_nyu.py")
@@ -77,13 +78,16 @@ def run(args: argparse.Namespace, config: Config) -> None:
     loader = build_test_loader(config, args.split, device)
     protocol = choose_protocol(args, loader.dataset)
     source = None if args.ensemble else find_checkpoint(args, config)
+    scored = loader.dataset.has_depth and not args.format_only
+    if not (scored or args.out or args.format_only or args.show_dir):
+        raise ValueError("this set has no depth to score with: ask for --out, --format-only or --show-dir")
     predict = build_predict(args, config, source, loader.dataset, protocol.flip, device)
     observe = build_observer(args, loader.dataset, config.model.min_depth, config.model.max_depth)
     with torch.no_grad():
-        if args.format_only or not loader.dataset.has_depth:
-            show_all(predict, loader, device, observe)
-        else:
+        if scored:
             report(score(predict, loader, protocol, device, more=True, observe=observe), args, config, source)
+        else:
+            show_all(predict, loader, device, observe)
     distributed.close()
 
 
@@ -176,14 +180,20 @@ def report(evaluation: "Evaluation", args: argparse.Namespace, config: Config, s
     if not is_main():
         return
     print(evaluation.table())
-    stem = source.stem if source else "ensemble"
-    path = Path(config.work_dir) / f"{stem}_{args.split}_{evaluation.protocol.name}.json"
-    results = {"checkpoint": str(source or args.ensemble), **evaluation.protocol.facts()}
+    protocol, window = evaluation.protocol, "x".join(map(str, args.window or []))
+    names = [source.stem if source else "ensemble", args.split, protocol.name, protocol.align, protocol.average, window]
+    path = Path(config.work_dir, "_".join(name for name in names if name not in ("none", "image", "")) + ".json")
+    results = {"checkpoint": str(source or args.ensemble), **protocol.facts(), "window": window or "none"}
     results |= {"num_images": evaluation.num_images, "num_skipped": evaluation.num_skipped}
-    results |= {"metrics": evaluation.metrics, "ranges": evaluation.ranges}
+    results |= {"metrics": finite(evaluation.metrics), "ranges": [finite(row) for row in evaluation.ranges]}
     with whole(path) as partial:
-        partial.write_text(json.dumps(results, indent=1) + "\n")
+        partial.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     print(f"Written to {path}")
+
+
+def finite(values: dict[str, float]) -> dict[str, float | None]:
+    """The same with None, JSON's null, for what JSON has no number for: nan, and the end of the last range."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 if __name__ == "__main__":

@@ -71,3 +71,10 @@ def test_the_parts_are_the_sets_of_all_levels_each_once():
 def test_weights_must_fit(weights):
     with pytest.raises(ValueError, match="2 datasets have weights .*: give each one above 0"):
         ConcatDataset(datasets=[Letters(letters="a"), Letters(letters="b")], weights=weights)
+
+
+def test_a_part_without_depth_leaves_nothing_to_score():
+    part, blind = Letters(letters="ab", max_depth=10), Letters(letters="c", max_depth=10)
+    assert ConcatDataset(datasets=[part]).has_depth
+    blind.has_depth = False
+    assert not ConcatDataset(datasets=[part, blind]).has_depth

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -79,3 +80,10 @@ def test_a_wrong_protocol_names_the_close_one():
         find_protocol("nyu_eigne")
     with pytest.raises(ValueError, match="alignment is 'median'; use one of none, scale, scale_shift"):
         Protocol("mine", None, 0.0, 5.0, flip=False, align="median")
+
+
+def test_a_fit_that_puts_pixels_behind_the_camera_has_a_score():
+    protocol = replace(find_protocol("full"), align="scale_shift")
+    target = torch.tensor([[[[1.0, 2.0, 3.0, 10.0]]]])
+    scored, _, _ = protocol.apply(torch.tensor([[[[1.0, 8.0, 9.0, 10.0]]]]), target)
+    assert scored.min() > 0

@@ -110,8 +110,9 @@ def test_predictions_pictures_and_ensembles(trained, tmp_path):
     folders = ["--ensemble", str(tmp_path / "npz"), str(tmp_path / "double")]
     for align, other in (("none", False), ("scale", True)):
         run(trained, *folders, "--align", align, "--out", str(tmp_path / "mean"), "--npz")
-        ensemble = json.loads((folder / "run" / "ensemble_test_full.json").read_text())
-        aligned = run(trained, "--align", align)
+        kind = {"none": "full", "scale": "full_scale"}[align]
+        ensemble = json.loads((folder / "run" / f"ensemble_test_{kind}.json").read_text())
+        aligned = run(trained, "--align", align, split=kind)
         same = ensemble["metrics"]["abs_rel"] == pytest.approx(aligned["metrics"]["abs_rel"], rel=1e-4)
         assert same == other
     mean = read_array(tmp_path / "mean" / "room" / "3.npz")
@@ -131,12 +132,13 @@ def test_a_submission_has_the_benchmarks_scale_and_no_score(trained, tmp_path, c
 
 
 def test_options_change_what_is_scored(trained):
-    plain, pixel = run(trained), run(trained, "--average", "pixel")
+    plain, pixel = run(trained), run(trained, "--average", "pixel", split="full_pixel")
     assert plain["averaging"] != pixel["averaging"]
     assert plain["metrics"]["rmse"] != pixel["metrics"]["rmse"]
     near = run(trained, "--protocol", "sunrgbd", split="sunrgbd")
     assert near["cap"] == "0.001 < depth < 8 m"
-    windows = run(trained, "--window", "32", "48")
+    windows = run(trained, "--window", "32", "48", split="full_32x48")
+    assert windows["window"] == "32x48"
     assert windows["metrics"]["abs_rel"] != plain["metrics"]["abs_rel"]
 
 
@@ -152,3 +154,36 @@ def test_mistakes_give_one_clear_error(trained, tmp_path):
     ):
         with pytest.raises(SystemExit, match=message):
             command.main([str(config), *arguments])
+
+
+def test_aligned_runs_leave_the_metric_runs_file_and_every_number_is_one(trained):
+    plain = run(trained)
+    for align in ("scale", "scale_shift"):
+        aligned = run(trained, "--align", align, split=f"full_{align}")
+        assert None not in aligned["metrics"].values()
+    assert run(trained, "--align", "none") == plain
+    text = (trained[0] / "run" / "best_abs_rel_epoch_3_test_full.json").read_text()
+    assert "Infinity" not in text
+    assert plain["ranges"][-1]["to"] is None or plain["ranges"][-1]["to"] < 80
+
+
+def test_other_depths_than_the_checkpoints_are_refused(trained, tmp_path, capsys):
+    folder, config = trained
+    weights = torch.load(folder / "run" / "best_abs_rel_epoch_3.pth")
+    trained_as = {"config": {"model": {"min_depth": 1e-3, "max_depth": 10}}}
+    torch.save({**weights, "meta": trained_as}, tmp_path / "own.pth")
+    arguments = [str(config), str(tmp_path / "own.pth"), "--work-dir", str(tmp_path)]
+    command.main(arguments)
+    assert "protocol:" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="trained with model.max_depth=10, and the config says 80.*--cfg-options"):
+        command.main([*arguments, "--cfg-options", "model.max_depth=80"])
+
+
+def test_a_set_without_depth_wants_something_written(trained, tmp_path):
+    folder, config = trained
+    text = f"data = dict(test=dict(type='KITTIBenchmarkTest', _delete_=True, data_root='{tmp_path}', max_depth=88))"
+    (tmp_path / "image").mkdir()
+    Image.new("RGB", (64, 48)).save(tmp_path / "image" / "0.png")
+    (tmp_path / "blind.py").write_text(f"_base_ = {str(config)!r}\n{text}")
+    with pytest.raises(SystemExit, match="no depth to score with: ask for --out, --format-only or --show-dir"):
+        command.main([str(tmp_path / "blind.py"), str(folder / "run" / "best_abs_rel_epoch_3.pth")])

@@ -33,6 +33,10 @@ class ConcatDataset(DepthDataset):
     def __len__(self) -> int:
         return sum(self.counts())
 
+    @property
+    def has_depth(self) -> bool:
+        return all(dataset.has_depth for dataset in self.datasets)
+
     def counts(self) -> list[int]:
         """How many samples each set gives."""
         lengths = [len(dataset) for dataset in self.datasets]

@@ -55,8 +55,9 @@ def load_model(path: str | Path, config: dict[str, Any] | None = None) -> nn.Mod
         model = MODELS.build(state["meta"]["config"]["model"])
         model.load_state_dict(state["state_dict"])
         return model
-    model = MODELS.build(config)
-    if missing := load_weights(model, path):
+    model, content = MODELS.build(config), load(path)
+    check_depth_range(content, model, path)
+    if missing := fit_weights(model, content, path):
         raise ValueError(f"{path} lacks {len(missing)} weights of the model, such as {missing[0]}")
     return model
 
@@ -66,10 +67,27 @@ def load_weights(model: nn.Module, path: str | Path) -> list[str]:
 
     Returns the names of the weights that keep their start.
     """
-    state = read_state(path)
+    return fit_weights(model, load(path), path)
+
+
+def fit_weights(model: nn.Module, content: Any, path: str | Path) -> list[str]:
+    """The same with what `load` found in the file."""
+    state = find_state(content, path)
     if any("depth_head.scratch." in name for name in state):
         check_depth_anything(str(path), model.max_depth)
     return copy_fitting(model, to_our_names(state), str(path))
+
+
+def check_depth_range(content: Any, model: nn.Module, path: str | Path) -> None:
+    """Refuses to test one of our checkpoints with other depths than it was trained for: its outputs mean others."""
+    for name in ("min_depth", "max_depth"):
+        own = getattr(model, name)
+        trained = content.get("meta", {}).get("config", {}).get("model", {}).get(name, own)
+        if trained != own:
+            raise ValueError(
+                f"{path} was trained with model.{name}={trained:g}, and the config says {own:g}: its depths would be"
+                f" wrong; use its own config, or --cfg-options model.{name}={trained:g}"
+            )
 
 
 def check_depth_anything(path: str, max_depth: float) -> None:
@@ -91,15 +109,14 @@ def check_depth_anything(path: str, max_depth: float) -> None:
 
 def load_backbone(backbone: nn.Module, source: str) -> None:
     """The same for a backbone: `source` is a file, or "torchvision" for the weights that it publishes."""
-    state = fetch_weights(backbone) if source == "torchvision" else to_our_names(read_state(source))
+    state = fetch_weights(backbone) if source == "torchvision" else to_our_names(find_state(load(source), source))
     others = ("neck.", "decode_head.")  # of a file that holds a whole model
     state = {name.removeprefix("backbone."): value for name, value in state.items() if not name.startswith(others)}
     copy_fitting(backbone, state, source)
 
 
-def read_state(path: str | Path) -> StateDict:
+def find_state(content: Any, path: str | Path) -> StateDict:
     """The weights in a checkpoint, or in a file that holds them alone, under its own names."""
-    content = load(path)
     for key in ("state_dict", "model"):
         if not isinstance(content, dict):
             raise ValueError(f"{path} holds a {type(content).__name__}; weights are a dict of named tensors")
