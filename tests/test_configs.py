@@ -54,7 +54,8 @@ def test_a_base_model_tells_its_size(path):
     assert float(told) == pytest.approx(sum(p.numel() for p in model.parameters()) / 1e6, abs=0.06)
 
 
-# the smallest recipe of each method, and the smallest images that show its parts at work
+TINY_SWIN = ("model.backbone.embed_dims=48", "model.backbone.depths=(2,2,2,2)", "model.backbone.num_heads=(2,4,8,16)")
+# the smallest recipe of each method, the smallest images that show its parts at work, and what makes it smaller still
 SMALLEST = {
     "quickstart.py": (48, 64),
     "swin_nyu.py": (64, 96),
@@ -63,13 +64,21 @@ SMALLEST = {
     "adabins/adabins_r50_nyu_24e.py": (64, 96),
     "dpt/dpt_vit-b16_nyu.py": (48, 64),
     "depth_anything/depth_anything_v2_vits_nyu.py": (45, 61),
+    "newcrfs/newcrfs_swinl_nyu.py": (
+        64,
+        96,
+        *TINY_SWIN,
+        "model.neck.in_channels=(48,96,192,384)",
+        "model.decode_head.in_channels=(48,96,192,384)",
+    ),
 }
 
 
 @pytest.mark.parametrize("recipe", SMALLEST)
 def test_training_reaches_every_parameter(recipe, tmp_path):
-    height, width = SMALLEST[recipe]
-    args = parse_args([str(CONFIGS / recipe), "--work-dir", str(tmp_path), "--seed", "0"])
+    height, width, *options = SMALLEST[recipe]
+    options = ["--work-dir", str(tmp_path), "--seed", "0", "--cfg-options", "pretrained=None", *options]
+    args = parse_args([str(CONFIGS / recipe), *options])
     config = read_config(args)
     rooms = {**ROOMS, "height": height, "width": width}
     config["data"] = type(config)(
@@ -78,7 +87,7 @@ def test_training_reaches_every_parameter(recipe, tmp_path):
     )
     # two steps: some layers begin at 0, and what lies before them gets no gradient in the first
     config["runner"] = type(config)({"max_epochs": 1, "iters_per_epoch": 2})
-    config["pretrained"], config["custom_hooks"] = None, []
+    config["custom_hooks"] = []
     config["log_config"] = type(config)({"interval": 1, "hooks": [{"type": "TextLoggerHook"}]})
     runner = build_runner(config, args, torch.device("cpu"))
     runner.train()

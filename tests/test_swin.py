@@ -6,7 +6,7 @@ import torch
 from torchvision.models import get_model
 
 from depthkit.config import load_config
-from depthkit.models.backbones.swin import SwinTransformer, join_windows, shift_mask, split_windows
+from depthkit.models.backbones.swin import SwinTransformer
 from depthkit.models.weights import load_backbone
 from depthkit.registry import MODELS
 
@@ -45,23 +45,6 @@ def test_torchvisions_swin_is_met(tmp_path):
 def test_sizes_round_up():
     maps = SwinTransformer(8, (1, 1, 1, 1), (1, 1, 2, 2))(torch.randn(2, 3, 97, 131))
     assert [tuple(value.shape) for value in maps] == [(2, 8, 25, 33), (2, 16, 13, 17), (2, 32, 7, 9), (2, 64, 4, 5)]
-
-
-def test_windows_come_back():
-    tokens = torch.arange(2 * 6 * 9 * 4.0).view(2, 6, 9, 4)
-    windows = split_windows(tokens, 3)
-    assert windows.shape == (12, 9, 4)
-    assert torch.equal(windows[1], tokens[0, :3, 3:6].reshape(9, 4))
-    assert torch.equal(join_windows(windows, tokens.shape, 3), tokens)
-
-
-def test_tokens_that_meet_only_by_the_roll_do_not_attend():
-    mask = shift_mask(4, 4, window=2, shift=1, device=torch.device("cpu"))
-    assert (mask[0] == 0).all()  # the first window holds neighbours alone
-    # the second holds two columns from opposite borders: tokens 0 and 2 are of one, 1 and 3 of the other
-    apart = torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
-    assert torch.equal(mask[1], -100.0 * apart)
-    assert torch.equal(mask[3], -100.0 * (1 - torch.eye(4)))  # the last holds four corners
 
 
 def test_drop_path_rises_and_draws_from_the_default_generator():

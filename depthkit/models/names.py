@@ -58,6 +58,13 @@ OTHERS: Table = [
     (r"^(backbone\.)?norm(\d)\.", lambda m: f"{m[1] or ''}norms.{m[2]}."),
     # DepthFormer's neck in the toolbox
     (r"^neck\.conv_(proj|fusion)\.0\.", r"neck.conv_\1."),
+    # NeWCRFs in the toolbox
+    (r"^neck\.psp_modules\.(\d)\.1\.conv\.", r"neck.projects.\1.0."),
+    (r"^neck\.psp_modules\.(\d)\.1\.gn\.", r"neck.projects.\1.1."),
+    (r"^neck\.bottleneck\.conv\.", "neck.bottleneck."),
+    (r"^decode_head\.crf(\d)\.(proj_[xv])\.", r"decode_head.crfs.\1.\2."),
+    (r"^decode_head\.crf(\d)\.crf_layer\.", r"decode_head.crfs.\1."),
+    (r"^decode_head\.crf(\d)\.norm_crf\.", r"decode_head.crfs.\1.norm."),
     # BTS in the toolbox
     (r"^decode_head\.upconv(\d)\.", r"decode_head.up\1."),
     (r"^decode_head\.bn(\d|4_2)\.", r"decode_head.norm\1."),

@@ -7,12 +7,12 @@ stops, and each of the four maps has a norm of its own.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import get_model_weights
-from torchvision.models.swin_transformer import PatchMerging, ShiftedWindowAttention, SwinTransformerBlock
+from torchvision.models.swin_transformer import PatchMerging, SwinTransformerBlock
 
+from depthkit.models.windows import WindowAttention, init_linear
 from depthkit.registry import MODELS
 
 # (channels, depths) of the sizes that torchvision publishes weights for
@@ -58,11 +58,7 @@ class SwinTransformer(nn.Module):
         )
         self.merges = nn.ModuleList(PatchMerging(channels, nn.LayerNorm) for channels in self.channels[:-1])
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for channels in self.channels)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):  # as the authors' code and torchvision begin
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self.apply(init_linear)
 
     def published_weights(self) -> dict[str, Tensor]:
         """torchvision's weights for ImageNet-1k, fetched unless they are cached; there are none for other sizes."""
@@ -80,46 +76,3 @@ class SwinTransformer(nn.Module):
             tokens = blocks(tokens if stage == 0 else self.merges[stage - 1](tokens))
             maps.append(self.norms[stage](tokens).permute(0, 3, 1, 2).contiguous())
         return maps
-
-
-class WindowAttention(ShiftedWindowAttention):
-    """torchvision's attention inside shifted windows, but shifted on maps of any size."""
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(B, H, W, C) -> the same shape."""
-        height, width = tokens.shape[1:3]
-        window, shift = self.window_size[0], self.shift_size[0]
-        padded = F.pad(tokens, (0, 0, 0, -width % window, 0, -height % window))
-        windows = split_windows(padded.roll((-shift, -shift), (1, 2)), window)  # (B*n, w*w, C)
-        bias = self.get_relative_position_bias()  # (1, heads, w*w, w*w)
-        if shift:
-            batch = len(tokens)
-            bias = bias + shift_mask(*padded.shape[1:3], window, shift, tokens.device).repeat(batch, 1, 1)[:, None]
-        qkv = self.qkv(windows).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(*qkv, attn_mask=bias.expand(len(windows), -1, -1, -1))
-        windows = self.proj(attended.transpose(1, 2).flatten(2))
-        merged = join_windows(windows, padded.shape, window).roll((shift, shift), (1, 2))
-        return merged[:, :height, :width].contiguous()
-
-
-def split_windows(tokens: Tensor, window: int) -> Tensor:
-    """(B, H, W, C) -> (B * number of windows, window * window, C)."""
-    grid = tokens.unflatten(2, (-1, window)).unflatten(1, (-1, window))  # (B, H/w, w, W/w, w, C)
-    return grid.transpose(2, 3).flatten(3, 4).flatten(0, 2)
-
-
-def join_windows(windows: Tensor, shape: torch.Size, window: int) -> Tensor:
-    """Undoes `split_windows`; `shape` is the (B, H, W, C) to return to."""
-    batch, height, width, channels = shape
-    grid = windows.view(batch, height // window, width // window, window, window, channels)
-    return grid.transpose(2, 3).reshape(shape)
-
-
-def shift_mask(height: int, width: int, window: int, shift: int, device: torch.device) -> Tensor:
-    """(number of windows, w*w, w*w): -100 between tokens that lie in one window only because the map was rolled."""
-    rows, columns = (
-        (torch.arange(size, device=device) >= size - window).int() + (torch.arange(size, device=device) >= size - shift)
-        for size in (height, width)
-    )
-    regions = split_windows((3 * rows[:, None] + columns)[None, :, :, None], window).squeeze(-1)  # (n, w*w)
-    return -100.0 * (regions[:, :, None] != regions[:, None, :])

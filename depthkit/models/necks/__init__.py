@@ -1,3 +1,3 @@
-"""Necks: maps, fine to coarse -> as many maps of the same sizes. One file a paper."""
+"""Necks: maps, fine to coarse -> as many maps of the same sizes, or one more. One file a paper."""
 
-from depthkit.models.necks import hahi  # noqa: F401
+from depthkit.models.necks import hahi, psp  # noqa: F401
