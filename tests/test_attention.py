@@ -100,3 +100,11 @@ def test_positions():
     expected = [math.sin(row), math.cos(row), math.sin(row / 100), math.cos(row / 100)]
     expected += [math.sin(column), math.cos(column), math.sin(column / 100), math.cos(column / 100)]
     assert positions[1, 2].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_normalised_positions_span_maps_of_any_size_alike():
+    small, large = (sine_positions((1, length), 8, torch.device("cpu"), normalize=True) for length in (4, 8))
+    torch.testing.assert_close(small[0], large[0, 1::2])  # every second column of the larger one
+    quarter = 2 * math.pi / 4
+    expected = [math.sin(quarter), math.cos(quarter), math.sin(quarter / 100), math.cos(quarter / 100)]
+    assert small[0, 0, 4:].tolist() == pytest.approx(expected, abs=1e-5)

@@ -64,6 +64,14 @@ SMALLEST = {
     "adabins/adabins_r50_nyu_24e.py": (64, 96),
     "dpt/dpt_vit-b16_nyu.py": (48, 64),
     "depth_anything/depth_anything_v2_vits_nyu.py": (45, 61),
+    "binsformer/binsformer_swinl_kitti.py": (
+        64,
+        96,
+        *TINY_SWIN,
+        "model.max_depth=10",
+        "model.decode_head.in_channels=(48,96,192,384)",
+        "model.decode_head.channels=64",
+    ),
     "newcrfs/newcrfs_swinl_nyu.py": (
         64,
         96,

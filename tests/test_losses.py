@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,15 @@ import torch
 from ranks import run_ranks
 
 from depthkit import distributed
-from depthkit.models.losses import BinsChamferLoss, Criterion, GradientLoss, ScaleShiftInvariantLoss, SigLoss
+from depthkit.models.losses import (
+    BinsChamferLoss,
+    ClassLoss,
+    Criterion,
+    GradientLoss,
+    LayerLoss,
+    ScaleShiftInvariantLoss,
+    SigLoss,
+)
 
 # Values and gradients of the toolbox's SigLoss on one pair of depth maps.
 REFERENCE = torch.load(Path(__file__).parent / "data" / "sigloss.pt", weights_only=True)
@@ -195,3 +204,18 @@ def test_chamfer_without_depth_is_nothing():
     loss.backward()
     assert edges.grad.isfinite().all()
     assert not edges.grad[1].any()
+
+
+def test_class_loss_by_hand():
+    outputs = {"class_logits": torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])}
+    loss = ClassLoss(loss_weight=0.5)(outputs, {"class_label": torch.tensor([1, 0])}, 0)
+    expected = 0.5 * (math.log(3) + math.log(math.exp(2) + 2) - 2) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_layer_loss_looks_at_its_layer():
+    batch, depth = {"depth": torch.full((1, 1, 2, 2), 2.0)}, torch.full((1, 1, 2, 2), 3.0)
+    outputs = {"depth": batch["depth"], "layers": {2: {"depth": depth}, 5: {"depth": batch["depth"]}}}
+    at_2, at_5 = (LayerLoss(SigLoss(), layer)(outputs, batch, 0).item() for layer in (2, 5))
+    assert at_2 == SigLoss()({"depth": depth}, batch, 0).item()
+    assert at_5 < 1e-5 < at_2

@@ -170,7 +170,12 @@ def test_class_labels_are_the_kinds_of_rooms(tmp_path):
         write_depth_png(tmp_path / folder / "d.png", np.ones((3, 4)), scale=1000)
         pairs.append(f"/{folder}/a.png /{folder}/d.png")
     (tmp_path / "split.txt").write_text("\n".join(pairs))
-    dataset = NYUDataset(data_root=str(tmp_path), split="split.txt", max_depth=10, class_labels=True)
+    dataset = NYUDataset(data_root=str(tmp_path), split="split.txt", max_depth=10, num_classes=3)
     assert dataset.kinds == ["bathroom", "kitchen", "office"]
     assert [dataset[0, index]["class_label"] for index in range(4)] == [2, 0, 2, 1]
+    dataset = NYUDataset(data_root=str(tmp_path), split="split.txt", max_depth=10, num_classes=2)
+    with pytest.raises(
+        ValueError, match="split.txt shows 3 kinds of rooms, bathroom, kitchen, office .* the 2 classes"
+    ):
+        dataset.check()
     assert "class_label" not in write_split(tmp_path, "\n".join(pairs))[0, 0]

@@ -21,11 +21,11 @@ class NYUDataset(SplitDataset):
     """Indoor images, 480 x 640, with the depth of a Kinect: 16-bit PNGs of metres times 1000. Lines of the split are
     `image depth [focal]`.
 
-    With `class_labels`, samples say what kind of room they show: the place of the first part of their folder's name, as
-    kitchen in kitchen_0028b/rgb_00045.jpg, among those that the split has, sorted.
+    With `num_classes`, samples say what kind of room they show: the place of the first part of their folder's name, as
+    kitchen in kitchen_0028b/rgb_00045.jpg, among those that the split has, sorted. More kinds than that are an error.
     """
 
-    class_labels: bool = False
+    num_classes: int | None = None
 
     layout: ClassVar[str] = (
         "NYU Depth V2 in the sync layout that BTS and the toolbox use, with nyu_train.txt and nyu_test.txt in it;"
@@ -34,7 +34,7 @@ class NYUDataset(SplitDataset):
 
     def load(self, index: int) -> Sample:
         sample = super().load(index)
-        if not self.class_labels:
+        if self.num_classes is None:
             return sample
         return replace(sample, class_label=self.kinds.index(kind(self.entries[index].image)))
 
@@ -47,7 +47,13 @@ class NYUDataset(SplitDataset):
     @cached_property
     def kinds(self) -> list[str]:
         """The kinds of rooms in the split; their places here are the class labels."""
-        return sorted({kind(entry.image) for entry in self.entries})
+        kinds = sorted({kind(entry.image) for entry in self.entries})
+        if len(kinds) > self.num_classes:
+            raise ValueError(
+                f"{self.split} shows {len(kinds)} kinds of rooms, {', '.join(kinds[:3])} ..., more than the"
+                f" {self.num_classes} classes of the config: set num_classes of the dataset and of the model's head"
+            )
+        return kinds
 
 
 def kind(image: Path) -> str:

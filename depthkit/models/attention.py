@@ -105,13 +105,15 @@ def pixel_centres(sizes: Sequence[Size], device: torch.device) -> Tensor:
     return torch.cat(centres)[None]
 
 
-def sine_positions(size: Size, channels: int, device: torch.device) -> Tensor:
+def sine_positions(size: Size, channels: int, device: torch.device, *, normalize: bool = False) -> Tensor:
     """(1,H*W,C): sines and cosines of each pixel's row in the first half of the channels, of its column in the second
-    (Vaswani et al. 2017, "Attention Is All You Need", section 3.5; counted from 1, and C a multiple of 4)."""
+    (Vaswani et al. 2017, "Attention Is All You Need", section 3.5; counted from 1, and C a multiple of 4). With
+    `normalize`, rows and columns count up to 2 pi, whatever their number."""
     frequencies = 10_000.0 ** (-torch.arange(0, channels // 2, 2, device=device) / (channels // 2))
     halves = []
     for length in size:
-        angles = torch.arange(1, length + 1, device=device)[:, None] * frequencies
+        unit = 2 * math.pi / (length + 1e-6) if normalize else 1.0
+        angles = unit * torch.arange(1, length + 1, device=device)[:, None] * frequencies
         halves.append(torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1))  # (length, C/2)
     rows, columns = halves
     both = [rows[:, None].expand(-1, size[1], -1), columns[None].expand(size[0], -1, -1)]

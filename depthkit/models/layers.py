@@ -11,15 +11,16 @@ def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class ConvNorm(nn.Module):
-    """A convolution that keeps the size of its map, batch normalisation, ReLU."""
+    """A convolution that keeps the size of its map, batch normalisation, ReLU, leaky if it has a slope."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, negative_slope: float = 0.0) -> None:
         super().__init__()
+        self.negative_slope = negative_slope
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
         self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(features)))
+        return F.leaky_relu(self.bn(self.conv(features)), self.negative_slope)
 
 
 def mean_depth(weights: Tensor, centres: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from depthkit.distributed import all_reduce
 from depthkit.models.layers import resize
@@ -161,3 +162,29 @@ def nearest(ascending: Tensor, values: Tensor) -> Tensor:
     places = places.clamp(1, ascending.shape[1] - 1)
     low, high = ascending.gather(1, places - 1), ascending.gather(1, places)
     return torch.where(values - low <= high - values, low, high)
+
+
+@MODELS.register
+class ClassLoss(nn.Module):
+    """Cross entropy of the kind of scene, which helps a model that tells it."""
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
+        """outputs["class_logits"] (B,classes) and batch["class_label"] (B,) -> scalar float32."""
+        return self.loss_weight * F.cross_entropy(outputs["class_logits"].float(), batch["class_label"])
+
+
+@MODELS.register
+class LayerLoss(nn.Module):
+    """`loss` of what an earlier `layer` of the decoder predicts: outputs["layers"][layer]."""
+
+    def __init__(self, loss: nn.Module, layer: int) -> None:
+        super().__init__()
+        self.loss = loss
+        self.layer = layer
+
+    def forward(self, outputs: dict[str, Any], batch: dict[str, Any], step: int) -> Tensor:
+        return self.loss(outputs["layers"][self.layer], batch, step)

@@ -65,6 +65,18 @@ OTHERS: Table = [
     (r"^decode_head\.crf(\d)\.(proj_[xv])\.", r"decode_head.crfs.\1.\2."),
     (r"^decode_head\.crf(\d)\.crf_layer\.", r"decode_head.crfs.\1."),
     (r"^decode_head\.crf(\d)\.norm_crf\.", r"decode_head.crfs.\1.norm."),
+    # BinsFormer in the toolbox
+    (r"^decode_head\.(query_feat|query_embed|level_embed)\.", r"decode_head.decoder.\1."),
+    (r"^decode_head\.transformer_encoder\.level_embeds$", "decode_head.encoder.level_embed"),
+    (r"^decode_head\.transformer_encoder\.encoder\.layers\.", "decode_head.encoder.layers."),
+    (r"^decode_head\.transformer_decoder\.(?:decoder\.)?", "decode_head.decoder."),
+    (r"^decode_head\.decoder\.decoder_norm\.", "decode_head.decoder.norm."),
+    (r"(\.encoder\.layers\.\d)\.attentions\.0\.", r"\1.attention."),
+    (r"(\.decoder\.layers\.\d)\.attentions\.0\.attn\.", r"\1.cross."),
+    (r"(\.decoder\.layers\.\d)\.attentions\.1\.attn\.", r"\1.own."),
+    (r"\.ffns\.0\.layers\.0\.0\.", ".ffn.0."),
+    (r"\.ffns\.0\.layers\.1\.", ".ffn.3."),
+    (r"\.(mask|class)_embed\.layers\.(\d)\.", lambda m: f".{m[1]}_embed.{2 * int(m[2])}."),
     # BTS in the toolbox
     (r"^decode_head\.upconv(\d)\.", r"decode_head.up\1."),
     (r"^decode_head\.bn(\d|4_2)\.", r"decode_head.norm\1."),

@@ -18,8 +18,11 @@ logger = logging.getLogger("depthkit")
 
 StateDict = dict[str, Tensor]
 
-# what never reaches the output of DINOv2, Depth Anything, or the toolbox's AdaBins, and is no part of our models
-UNUSED = re.compile(r"(^|\.)mask_token$|\.refinenet4\.resConfUnit1\.|\.original_model\.(bn2|classifier)\.")
+# what never reaches the output of DINOv2, Depth Anything, or the toolbox's AdaBins and BinsFormer: our models lack it
+UNUSED = re.compile(
+    r"(^|\.)mask_token$|\.refinenet4\.resConfUnit1\.|\.original_model\.(bn2|classifier)\."
+    r"|\.transformer_encoder\.reference_points\.|\.transformer_decoder\.(decoder\.)?post_norm\."
+)
 
 
 def to_our_names(state: StateDict) -> StateDict:
