@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         paths = find_images(args.images)
         config = load_config(args.config, args.cfg_options).plain() if args.config else None
         write_predictions(args.checkpoint, config, paths, args.out, args.intrinsics)
-    except (ValueError, FileNotFoundError) as error:  # what the user can mend: the message says how
+    except (ValueError, OSError) as error:  # what the user can mend: the message says how
         sys.exit(f"depthkit.infer: {error}")
 
 

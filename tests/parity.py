@@ -101,7 +101,8 @@ def assert_meets_the_toolbox(model: nn.Module, criterion: nn.Module, expected: d
     model.eval()
     with torch.no_grad():
         maps = model.backbone(image)
-        assert_maps(maps, expected["maps"])
+        if "maps" in expected:
+            assert_maps(maps, expected["maps"])
         if "neck" in expected:
             assert_maps(model.neck(maps), expected["neck"])
         outputs = model.predict(image, intrinsics)
