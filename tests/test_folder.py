@@ -176,3 +176,8 @@ def test_your_own_folder_after_three_lines(tmp_path, capsys, monkeypatch):
     small += ["runner.max_epochs=1", "log_config.interval=1", "log_config.hooks=[{'type':'TextLoggerHook'}]"]
     main([str(config), "--work-dir", str(tmp_path / "run"), "--cfg-options", *small])
     assert torch.load(tmp_path / "run/epoch_1.pth", weights_only=True)["runner"]["step"] == 5
+
+
+def test_a_list_has_no_masks():
+    with pytest.raises(ValueError, match="the pairs of split='pairs.txt' have no masks: leave out masks='mask/"):
+        FolderDataset(data_root=".", split="pairs.txt", masks="mask/*.png", max_depth=10)

@@ -47,7 +47,8 @@ def test_a_submission(root, tmp_path):
     files = sorted((tmp_path / "submission").iterdir())
     assert [file.name for file in files] == ["0000000003.png", "0000000011.png"]
     picture = Image.open(files[0])
-    assert (picture.mode, picture.size) == ("I;16", (64, 32))
+    assert picture.mode in ("I;16", "I")  # the latter in pillow 10
+    assert picture.size == (64, 32)
     depth = np.asarray(picture) / 256
     assert 1e-3 < depth.min() <= depth.max() <= 12
     with pytest.raises(SystemExit) as ended:

@@ -8,27 +8,64 @@ from depthkit.models.backbones.swin import SwinTransformer
 from depthkit.models.weights import load_backbone, load_weights, to_our_names
 
 
-def test_official_swins_names(tmp_path, caplog):
-    ours = SwinTransformer()
-    official = {"layers.3.blocks.1.attn.relative_position_index": torch.zeros(49, 49, dtype=torch.int64)}
-    for name, value in ours.state_dict().items():
-        parts = name.split(".")
-        if parts[0] == "stages":
-            parts = ["layers", parts[1], "blocks", *parts[2:]]
-        if parts[0] == "merges":
-            parts = ["layers", parts[1], "downsample", *parts[2:]]
-        renamed = ".".join(parts).replace("mlp.0", "mlp.fc1").replace("mlp.3", "mlp.fc2")
-        if "norms" not in name and "index" not in name:
-            official[renamed] = value + 1.0
-    torch.save({"model": official | {"head.weight": torch.zeros(1)}}, tmp_path / "official.pth")
-    fresh = SwinTransformer()
+def official_swin(embed_dims, depths, num_heads):
+    """Names and shapes in the authors' files, but for the masks of shifted windows."""
+    names = {"patch_embed.proj.weight": (embed_dims, 3, 4, 4), "patch_embed.proj.bias": (embed_dims,)}
+    names |= {"patch_embed.norm.weight": (embed_dims,), "patch_embed.norm.bias": (embed_dims,)}
+    for stage, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
+        width = embed_dims * 2**stage
+        for block in range(depth):
+            of_block = {f"norm{n}.{kind}": (width,) for n in (1, 2) for kind in ("weight", "bias")}
+            of_block |= {"attn.relative_position_bias_table": (169, heads), "attn.relative_position_index": (49, 49)}
+            for layer, (rows, columns) in {
+                "attn.qkv": (3 * width, width),
+                "attn.proj": (width, width),
+                "mlp.fc1": (4 * width, width),
+                "mlp.fc2": (width, 4 * width),
+            }.items():
+                of_block |= {f"{layer}.weight": (rows, columns), f"{layer}.bias": (rows,)}
+            names |= {f"layers.{stage}.blocks.{block}.{name}": shape for name, shape in of_block.items()}
+        if stage < 3:
+            merge = {"norm.weight": (4 * width,), "norm.bias": (4 * width,), "reduction.weight": (2 * width, 4 * width)}
+            names |= {f"layers.{stage}.downsample.{name}": shape for name, shape in merge.items()}
+    return names | {"norm.weight": (width,), "norm.bias": (width,), "head.weight": (1000, width), "head.bias": (1000,)}
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [
+        ((96, (2, 2, 6, 2), (3, 6, 12, 24)), 185),
+        ((96, (2, 2, 18, 2), (3, 6, 12, 24)), 353),
+        ((128, (2, 2, 18, 2), (4, 8, 16, 32)), 353),
+        ((192, (2, 2, 18, 2), (6, 12, 24, 48)), 353),
+    ],
+    ids=["T", "S", "B", "L"],
+)
+def test_every_weight_of_the_official_swins_finds_its_place(size, count):
+    official = official_swin(*size)
+    assert len(official) == count  # as counted in the published files
+    with torch.device("meta"):
+        ours = {name: tuple(value.shape) for name, value in SwinTransformer(*size).state_dict().items()}
+        found = to_our_names({name: torch.empty(shape) for name, shape in official.items()})
+    shapes = {name: tuple(value.shape) for name, value in found.items()}
+    # the classifier and its norm are not for us, and each of our four maps has a norm of its own
+    left_over = {"norm.weight", "norm.bias", "head.weight", "head.bias"}
+    assert shapes.keys() & left_over == left_over
+    expected = {name: shape for name, shape in ours.items() if "norms." not in name and "position_index" not in name}
+    assert {name: shape for name, shape in shapes.items() if name not in left_over} == expected
+
+
+def test_a_file_of_swins_authors_is_loaded(tmp_path, caplog):
+    size = (24, (2, 2, 2, 2), (1, 2, 4, 8))
+    torch.manual_seed(0)
+    official = {name: torch.randn(shape) for name, shape in official_swin(*size).items()}
+    torch.save({"model": official}, tmp_path / "official.pth")
+    ours = SwinTransformer(*size)
     with caplog.at_level(logging.INFO):
-        load_backbone(fresh, str(tmp_path / "official.pth"))
-    for name, value in fresh.state_dict().items():
-        if "norms" not in name and "index" not in name:
-            torch.testing.assert_close(value, ours.state_dict()[name] + 1.0, msg=name)
+        load_backbone(ours, str(tmp_path / "official.pth"))
+    torch.testing.assert_close(ours.stages[2][1].mlp[3].weight, official["layers.2.blocks.1.mlp.fc2.weight"])
     assert "8 weights are not in the file, so they keep their start: norms.0.bias, norms.0.weight" in caplog.text
-    assert "1 weights are in the file, but not in the model: head.weight" in caplog.text
+    assert "4 weights are in the file, but not in the model: head.bias, head.weight, norm.bias" in caplog.text
 
 
 def test_what_does_not_fit_is_said(tmp_path, caplog):

@@ -77,7 +77,8 @@ class DepthDataset(Dataset, ABC):
     def within_range(self, depth: np.ndarray) -> np.ndarray:
         """`depth` in metres, with 0 where it counts as not measured."""
         measured = (depth >= self.min_depth) & (depth <= self.max_depth)
-        return np.where(measured, depth, np.float32(0))
+        # its bits times 1 or 0: several times as fast as np.where, and 0 where nan * 0 is nan
+        return (depth.view(np.int32) * measured).view(np.float32)
 
     def check(self, count: int = 8) -> None:
         """Loads `count` samples, spread over the set: what is wrong with all files shows before the work starts.

@@ -38,6 +38,12 @@ class FolderDataset(DepthDataset):
     split: str | None = None
     camera: Sequence[float] | None = None
 
+    def __post_init__(self) -> None:
+        if self.split and self.masks:
+            raise ValueError(
+                f"the pairs of split={self.split!r} have no masks: leave out masks={self.masks!r} or split"
+            )
+
     def __len__(self) -> int:
         return len(self.found[0])
 
