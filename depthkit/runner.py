@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,60 +29,44 @@ if TYPE_CHECKING:
 logger = logging.getLogger("depthkit")
 
 
+@dataclass(eq=False)
 class Runner:
     """Trains a model for a number of epochs and calls hooks at five fixed points.
 
     What changes the weights stands in `train_step`; hooks only watch. `step` and `epoch` count what is done.
+
+    `schedule` and `momentum_schedule` map the number of steps done to the next step's learning rate and beta1;
+    `max_norm` bounds the gradient's norm; up to `max_skipped` steps in a row may have one that is not finite; up to
+    `max_bad_samples` of this rank may be unreadable; a rank that takes more than `timeout` seconds for a step is stuck;
+    `meta` says where the run comes from and goes into its checkpoints.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        criterion: nn.Module,
-        optimizer: Optimizer,
-        schedule: Callable[[int], float],
-        loader: DataLoader,
-        *,
-        max_epochs: int,
-        work_dir: Path,
-        device: torch.device,
-        seed: int,
-        hooks: Sequence[Hook] = (),
-        momentum_schedule: Callable[[int], float] | None = None,
-        max_norm: float = math.inf,
-        max_skipped: int = 0,
-        max_bad_samples: int = 0,
-        timeout: float = math.inf,
-        log_interval: int = 50,
-        evaluate: Callable[[nn.Module], Evaluation] | None = None,
-        find_unused_parameters: bool = False,
-        meta: dict[str, Any] | None = None,
-    ) -> None:
-        """`schedule` and `momentum_schedule` map the number of steps done to the next step's learning rate and beta1;
-        `max_norm` bounds the gradient's norm; up to `max_skipped` steps in a row may have one that is not finite;
-        up to `max_bad_samples` of this rank may be unreadable; a rank that takes more than `timeout` seconds for a step
-        is stuck; `meta` says where the run comes from and goes into its checkpoints."""
-        self.model = model
-        self.criterion = criterion
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.momentum_schedule = momentum_schedule
-        self.loader = loader
-        self.max_epochs = max_epochs
-        self.work_dir = work_dir
-        self.device = device
-        self.seed = seed
-        self.hooks = hooks
-        self.max_norm = max_norm
-        self.max_skipped = max_skipped
-        self.max_bad_samples = max_bad_samples
-        self.evaluate = evaluate
-        self.meta = meta or {}
+    model: nn.Module
+    criterion: nn.Module
+    optimizer: Optimizer
+    schedule: Callable[[int], float]
+    loader: DataLoader
+    _: KW_ONLY
+    max_epochs: int
+    work_dir: Path
+    device: torch.device
+    seed: int
+    hooks: Sequence[Hook] = ()
+    momentum_schedule: Callable[[int], float] | None = None
+    max_norm: float = math.inf
+    max_skipped: int = 0
+    max_bad_samples: int = 0
+    timeout: float = math.inf
+    log_interval: int = 50
+    evaluate: Callable[[nn.Module], Evaluation] | None = None
+    find_unused_parameters: bool = False
+    meta: dict[str, Any] = field(default_factory=dict)
 
-        self.parallel = distributed.data_parallel(model, device, find_unused_parameters)
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.steps_per_epoch: int = loader.batch_sampler.steps_per_epoch
-        self.log_interval = min(log_interval, self.steps_per_epoch)
+    def __post_init__(self) -> None:
+        self.parallel = distributed.data_parallel(self.model, self.device, self.find_unused_parameters)
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.steps_per_epoch: int = self.loader.batch_sampler.steps_per_epoch
+        self.log_interval = min(self.log_interval, self.steps_per_epoch)
         self.epoch = 0
         self.step = 0
         self.window = Window()
@@ -90,7 +75,7 @@ class Runner:
         self.bad_samples = 0  # seen by this rank since its start
         self.stop_signals = StopSignals()
         self.agreement = distributed.Agreement()
-        self.watchdog = distributed.Watchdog(timeout)
+        self.watchdog = distributed.Watchdog(self.timeout)
         self.stop = 0  # the number of the signal that all ranks agreed to stop for
 
         # What hooks may look at: the batch and prediction of this step, what was measured up to it or None between

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from depthkit.config import load_config
+from depthkit.models.heads.newcrfs import NeWCRFsHead
 from depthkit.models.losses import Criterion
 from depthkit.registry import MODELS
 
@@ -33,3 +34,12 @@ def test_any_size_will_do(small, size):
     with torch.no_grad():
         depth = model(torch.zeros(1, 3, *size, dtype=torch.uint8))["depth"]
     assert all(0 <= have - want < 4 for have, want in zip(depth.shape[-2:], size, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_relu_does_not_start_dead(seed):
+    torch.manual_seed(seed)
+    head = NeWCRFsHead([4, 4, 4, 4], crf_channels=(32, 32, 32, 32), context_channels=8, window_size=3)
+    maps = [torch.randn(1, 4, size, size) for size in (16, 8, 4, 2)]
+    depth = head([*maps, torch.randn(1, 8, 2, 2)], (1e-3, 10.0))["depth"]
+    assert (depth > 2e-3).float().mean() > 0.99

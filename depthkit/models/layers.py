@@ -23,6 +23,12 @@ class ConvNorm(nn.Module):
         return F.leaky_relu(self.bn(self.conv(features)), self.negative_slope)
 
 
+def start_above_zero(conv: nn.Conv2d) -> None:
+    """Makes what a ReLU gets positive at first: one that is 0 everywhere never learns, and the loss stays as it is."""
+    nn.init.normal_(conv.weight, std=1e-2)
+    nn.init.ones_(conv.bias)
+
+
 def mean_depth(weights: Tensor, centres: Tensor) -> Tensor:
     """Weights (B, K, H, W) that sum to 1 over K, centres (K,) or (B, K) in metres -> their mean depth (B, 1, H, W)."""
     return torch.einsum("bkhw,bk->bhw", weights, centres.expand(len(weights), -1))[:, None]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthkit.models.layers import mean_depth, resize
+from depthkit.models.layers import mean_depth, resize, start_above_zero
 from depthkit.registry import MODELS
 
 DepthRange = tuple[float, float]
@@ -52,9 +52,7 @@ class DenseDepthHead(nn.Module):
         )
         self.conv_depth = nn.Conv2d(channels[0], num_bins if output == "bins" else 1, 3, padding=1)
         if output == "relu":
-            # begins at positive depth: a ReLU that is 0 everywhere never learns, and the loss stays at its start
-            nn.init.normal_(self.conv_depth.weight, std=1e-2)
-            nn.init.ones_(self.conv_depth.bias)
+            start_above_zero(self.conv_depth)
 
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthkit.models.layers import resize
+from depthkit.models.layers import resize, start_above_zero
 from depthkit.registry import MODELS
 
 DepthRange = tuple[float, float]
@@ -29,9 +29,7 @@ class DPTHead(nn.Module):
         self.decoder = Decoder(in_channels // 2, post_process_channels, channels, bias=False)
         self.project = nn.Conv2d(channels, channels, 3, padding=1)
         self.output = Output(channels)
-        # begins at positive depth: a ReLU that is 0 everywhere never learns, and the loss stays at its start
-        nn.init.normal_(self.output.conv_depth.weight, std=1e-2)
-        nn.init.ones_(self.output.conv_depth.bias)
+        start_above_zero(self.output.conv_depth)
 
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None
