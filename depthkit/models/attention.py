@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 Size = tuple[int, int]
-CHUNK = 2048  # queries whose samples are in memory at once
+CHUNK = 4096  # queries whose samples are in memory at once
 
 
 class DeformableAttention(nn.Module):
