@@ -94,14 +94,12 @@ def write_predictions(
     import torch
 
     from depthkit.data.io import read_image, write_depth_png, write_image
+    from depthkit.data.sample import pinhole
     from depthkit.logs import progress
     from depthkit.visualize import colorize
 
     model = load(checkpoint, "cuda" if torch.cuda.is_available() else "cpu", config)
-    intrinsics = None
-    if camera:
-        fx, fy, cx, cy = camera
-        intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
+    intrinsics = pinhole(*camera) if camera else None
     for path in progress(paths, len(paths), "Predicting"):
         depth = predict(model, read_image(path), intrinsics)
         # 65.535 m is the farthest that 16 bits of millimetres can hold

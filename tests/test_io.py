@@ -123,7 +123,7 @@ def test_masks(tmp_path):
     Image.fromarray(np.array([[0, 255, 1]], np.uint8)).save(tmp_path / "m.png")
     np.save(tmp_path / "m.npy", np.array([[[0.0], [1.0], [2.0]]]))
     for name in ("m.png", "m.npy"):
-        assert read_mask(tmp_path / name).tolist() == [[False, True, True]]
+        assert read_mask(tmp_path / name, (1, 3)).tolist() == [[False, True, True]]
 
 
 def test_no_file_is_ever_half_written(tmp_path):

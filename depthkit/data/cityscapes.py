@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from depthkit.data.io import read_png
+from depthkit.data.sample import pinhole
 from depthkit.data.split import Entry, SplitDataset
 from depthkit.registry import DATA
 
@@ -37,7 +38,7 @@ class CityscapesDataset(SplitDataset):
 
     def camera(self, entry: Entry) -> np.ndarray:
         fx, fy, u0, v0 = self.read_camera(entry, "fx", "fy", "u0", "v0")
-        return np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], np.float32)
+        return pinhole(fx, fy, u0, v0)
 
     def read_camera(self, entry: Entry, *keys: str) -> list[float]:
         if not entry.extra:

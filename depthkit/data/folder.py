@@ -12,7 +12,7 @@ import numpy as np
 from depthkit.data.dataset import DepthDataset
 from depthkit.data.io import read_depth, read_image, read_mask
 from depthkit.data.pairing import Pair, find_pairs, read_pairs
-from depthkit.data.sample import Sample
+from depthkit.data.sample import Sample, pinhole
 from depthkit.registry import DATA
 
 logger = logging.getLogger("depthkit")
@@ -51,17 +51,12 @@ class FolderDataset(DepthDataset):
         files = self.found[0][index]
         image, depth = read_image(files.image), read_depth(files.depth, self.depth_scale)
         if files.mask:
-            valid = read_mask(files.mask)
-            if valid.shape != depth.shape:
-                raise ValueError(f"{files.mask} has {valid.shape} pixels, its depth {depth.shape}")
-            depth = np.where(valid, depth, np.float32(0))
+            depth = np.where(read_mask(files.mask, depth.shape), depth, np.float32(0))
         height, width = image.shape[:2]
         ahead = files.focal and (files.focal, files.focal, (width - 1) / 2, (height - 1) / 2)
         if not (camera := self.camera or ahead):
             return Sample(image, depth, str(files.image))
-        fx, fy, cx, cy = camera
-        intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
-        return Sample(image, depth, str(files.image), intrinsics)
+        return Sample(image, depth, str(files.image), pinhole(*camera))
 
     def name(self, path: str) -> str:
         return str(Path(path).relative_to(self.data_root).with_suffix(""))

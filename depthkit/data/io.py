@@ -61,10 +61,13 @@ def read_png(path: str | Path) -> np.ndarray:
     return np.asarray(image)
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """bool (H, W): True where a mask, an image or .npy file, is not 0."""
+def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
+    """bool, of `size` (H, W): True where a mask, an image or .npy file, is not 0."""
     mask = read_array(path) if Path(path).suffix == ".npy" else np.asarray(_open(path).convert("L"))
-    return one_channel(mask, path) > 0
+    mask = one_channel(mask, path)
+    if mask.shape != size:
+        raise ValueError(f"{path} has {mask.shape} pixels, its depth {size}")
+    return mask > 0
 
 
 def one_channel(array: np.ndarray, path: str | Path) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from depthkit.data.sample import pinhole
 from depthkit.data.split import Entry, SplitDataset
 from depthkit.registry import DATA
 
@@ -39,4 +40,4 @@ class KITTIDataset(SplitDataset):
         if not found or found[0] not in CAMERAS:
             raise ValueError(f"{entry.image}: its path names none of the days that KITTI was recorded on")
         focal, x, y = CAMERAS[found[0]]
-        return np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]], np.float32)
+        return pinhole(focal, focal, x, y)

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from depthkit.data.sample import Sample
+from depthkit.data.sample import Sample, pinhole
 from depthkit.data.split import Entry, SplitDataset
 from depthkit.registry import DATA
 
 # of the 480 x 640 colour images, from camera_params.m in the dataset's own toolbox
-INTRINSICS = np.array([[518.8579, 0, 325.5824], [0, 519.4696, 253.7362], [0, 0, 1]], np.float32)
+INTRINSICS = pinhole(518.8579, 519.4696, 325.5824, 253.7362)
 
 
 @DATA.register

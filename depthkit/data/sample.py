@@ -23,6 +23,12 @@ class Sample:
     class_label: int | None = None
 
 
+def pinhole(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
+    """Intrinsics float32 (3, 3) from focal lengths and principal point in pixels, of which the first has its centre at
+    (0, 0)."""
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
+
+
 def to_tensors(sample: Sample, position: int) -> dict[str, Any]:
     """The keys of a batch for one sample: image uint8 (3,H,W), depth float32 (1,Hd,Wd), path, position, and if the
     dataset has them intrinsics float32 (3,3) and class_label. `position` counts the samples that the run has dealt

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from depthkit.data.dataset import DepthDataset
-from depthkit.data.sample import Sample
+from depthkit.data.sample import Sample, pinhole
 from depthkit.registry import DATA
 
 
@@ -96,7 +96,7 @@ def render(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarra
 def camera_intrinsics(field_of_view: float, height: int, width: int) -> np.ndarray:
     """(3,3), for a horizontal field of view in degrees; pixel centres are integers, the optical axis is central."""
     focal = width / 2 / np.tan(np.radians(field_of_view) / 2)
-    return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]], np.float32)
+    return pinhole(focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
 def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
