@@ -21,6 +21,7 @@ data = dict(
     workers_per_gpu=4,
     train=dict(
         data_root=f"{_root}/train",
+        cache=None,  # or a folder for decoded images and depths, which then load faster
         pipeline=[
             dict(type="RandomScale", scale_range=(1.0, 1.25)),
             dict(type="RandomRotateCrop", prob=0.5, degree=2.5, crop_size=(416, 544), pad=True),

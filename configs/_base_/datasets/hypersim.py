@@ -9,6 +9,7 @@ data = dict(
     workers_per_gpu=4,
     train=dict(
         data_root="data/hypersim/train",
+        cache=None,  # or a folder for decoded images and depths, which then load faster
         pipeline=[
             dict(type="RandomFlip", prob=0.5),
             dict(type="RandomCrop", crop_size=(480, 640)),

@@ -3,6 +3,7 @@
 _vkitti = dict(type="FolderDataset", data_root="data/vkitti2", depth_scale=100, max_depth=80)
 _vkitti.update(camera=(725.0087, 725.0087, 620.5, 187))
 _train = dict(
+    cache=None,  # or a folder for decoded images and depths, which then load faster
     pipeline=[
         dict(type="KBCrop"),
         dict(type="RandomFlip", prob=0.5),
