@@ -4,8 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from depthkit.data.io import whole
 from depthkit.data.sample import Sample
@@ -16,15 +15,21 @@ def through_cache(file: Path, load: Callable[[], Sample]) -> Sample:
     if not file.exists():
         sample = load()
         with whole(file) as partial, open(partial, "wb") as stream:
-            torch.save({name: as_tensor(value) for name, value in vars(sample).items()}, stream)
+            np.save(stream, as_record(sample))
             os.fsync(stream.fileno())
         return sample
     try:
-        stored = torch.load(file, mmap=True, weights_only=True)
-        return Sample(**{name: value.numpy() if isinstance(value, Tensor) else value for name, value in stored.items()})
+        record = np.load(file, mmap_mode="c")  # changes stay in memory
+        fields = {name: np.asarray(record[name]) for name in record.dtype.names}
     except Exception as error:  # damage surfaces as any of a dozen types
         raise ValueError(f"{file} in the dataset's cache is damaged, delete it: {error}") from error
+    return Sample(**{name: array if array.ndim else array.item() for name, array in fields.items()})
 
 
-def as_tensor(value: object) -> object:
-    return torch.from_numpy(value.copy()) if hasattr(value, "dtype") else value
+def as_record(sample: Sample) -> np.ndarray:
+    """One element of a structured type, with a field for each attribute that the sample has."""
+    arrays = {name: np.asarray(value) for name, value in vars(sample).items() if value is not None}
+    record = np.empty((), np.dtype([(name, array.dtype, array.shape) for name, array in arrays.items()], align=True))
+    for name, array in arrays.items():
+        record[name] = array
+    return record

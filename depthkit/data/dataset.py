@@ -72,7 +72,7 @@ class DepthDataset(Dataset, ABC):
         others = ("pipeline", "protocol", "seed", "cache")
         loaded = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in others}
         identity = hashlib.sha256(f"{type(self).__name__} {loaded} {len(self)}".encode()).hexdigest()
-        return Path(self.cache, identity[:16], f"{index}.pt")
+        return Path(self.cache, identity[:16], f"{index}.npy")
 
     def within_range(self, depth: np.ndarray) -> np.ndarray:
         """`depth` in metres, with 0 where it counts as not measured."""

@@ -61,9 +61,10 @@ def rotated(sample: Sample, angle: float, top: int, left: int, size: tuple[int, 
     # clockwise as seen: y points down
     roll = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     # from pixels of the window to the old image's, which grid_sample counts from its centre, 1 to each edge
-    back = np.diag([2 / width, 2 / height, 1]) @ roll.T @ shift(left - x, top - y)
-    rows, columns = torch.arange(size[0])[:, None], torch.arange(size[1])
-    grid = torch.stack([row[0] * columns + (row[1] * rows + row[2]) for row in back[:2]], dim=-1)[None]
+    back = torch.from_numpy(np.diag([2 / width, 2 / height, 1]) @ roll.T @ shift(left - x, top - y))
+    right, down, origin = back[:2].float().T
+    rows, columns = torch.arange(size[0])[:, None, None], torch.arange(size[1])[:, None]
+    grid = (rows * down + (columns * right + origin))[None]
     image = torch.from_numpy(sample.image.astype(np.float32)).permute(2, 0, 1)[None]
     image = F.grid_sample(image, grid, mode="bilinear", align_corners=False)[0].round().byte()
     depth = torch.from_numpy(sample.depth.copy())[None, None]
