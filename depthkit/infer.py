@@ -20,7 +20,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m depthkit.infer",
         description="Predicts depth. For each image writes NAME_depth.png, 16 bits in millimetres, and NAME_color.png,"
-        " both at the image's size; the network sees the image at that size, too.",
+        " both at the image's size.",
     )
     add = parser.add_argument
     add("checkpoint", help="an epoch_N.pth, latest.pth or best_*.pth of a training run, or another's weights")
@@ -28,6 +28,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--out", type=Path, default=Path("predictions"), help="folder to write to (default: %(default)s)")
     add("--config", help="the config of the model, for weights that come without one")
     add("--cfg-options", nargs="+", action="extend", default=[], metavar="a.b=c", help="override keys of that config")
+    add(
+        "--short-side",
+        type=int,
+        metavar="PIXELS",
+        help="the network sees images of this shorter side (default: their own)",
+    )
     add("--intrinsics", nargs=4, type=float, metavar=("FX", "FY", "CX", "CY"), help="of the camera, in pixels")
     return parser.parse_args(argv)
 
@@ -37,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         paths = find_images(args.images)
         config = load_config(args.config, args.cfg_options).plain() if args.config else None
-        write_predictions(args.checkpoint, config, paths, args.out, args.intrinsics)
+        write_predictions(args.checkpoint, config, paths, args.out, args.short_side, args.intrinsics)
     except (ValueError, OSError) as error:  # what the user can mend: the message says how
         sys.exit(f"depthkit.infer: {error}")
 
@@ -70,24 +76,41 @@ def load(
     return load_model(checkpoint, config and config["model"]).to(device).eval()
 
 
-def predict(model: "nn.Module", image: "np.ndarray", intrinsics: "np.ndarray | None" = None) -> "np.ndarray":
+def predict(
+    model: "nn.Module",
+    image: "np.ndarray",
+    intrinsics: "np.ndarray | None" = None,
+    short_side: int | None = None,
+) -> "np.ndarray":
     """Image uint8 (H,W,3) RGB, intrinsics float32 (3,3) where the model needs them -> depth float32 (H,W), metres, the
-    mean with the mirrored image's."""
+    mean with the mirrored image's. With `short_side` the model sees the image resized to about that many pixels."""
+    import numpy as np
     import torch
 
+    from depthkit.data.sample import Sample
+    from depthkit.data.transforms import ResizeToMultiple
     from depthkit.evaluate import predict_depth
     from depthkit.models.layers import resize
 
+    sample = Sample(image, np.zeros(image.shape[:2], np.float32), path="", intrinsics=intrinsics)
+    if short_side is not None:
+        # the strides of all backbones divide 32 but DINOv2's, which goes to its own multiple by itself
+        sample = ResizeToMultiple(short_side, multiple=32)(sample, np.random.default_rng())
     device = next(model.parameters()).device
-    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].to(device)
-    camera = None if intrinsics is None else torch.from_numpy(intrinsics)[None].to(device)
+    pixels = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None].to(device)
+    camera = None if sample.intrinsics is None else torch.from_numpy(sample.intrinsics)[None].to(device)
     with torch.no_grad():
         depth = predict_depth(model, pixels, camera, flip=True)
         return resize(depth, image.shape[:2])[0, 0].cpu().numpy()
 
 
 def write_predictions(
-    checkpoint: str, config: dict[str, Any] | None, paths: Sequence[Path], out: Path, camera: Sequence[float] | None
+    checkpoint: str,
+    config: dict[str, Any] | None,
+    paths: Sequence[Path],
+    out: Path,
+    short_side: int | None,
+    camera: Sequence[float] | None,
 ) -> None:
     """`camera` is fx, fy, cx, cy of all images, in pixels."""
     import numpy as np
@@ -101,7 +124,7 @@ def write_predictions(
     model = load(checkpoint, "cuda" if torch.cuda.is_available() else "cpu", config)
     intrinsics = pinhole(*camera) if camera else None
     for path in progress(paths, len(paths), "Predicting"):
-        depth = predict(model, read_image(path), intrinsics)
+        depth = predict(model, read_image(path), intrinsics, short_side)
         # 65.535 m is the farthest that 16 bits of millimetres can hold
         write_depth_png(out / f"{path.stem}_depth.png", np.minimum(depth, 65.535), scale=1000)
         write_image(out / f"{path.stem}_color.png", colorize(depth, model.min_depth, model.max_depth))

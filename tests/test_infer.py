@@ -64,18 +64,36 @@ def test_weights_without_a_config_need_one(checkpoint, photos, tmp_path):
         infer.main([str(tmp_path / "part.pth"), str(photos), "--config", config])
 
 
-def test_the_camera_reaches_the_model(photos):
-    class Focal(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(1))
+class Focal(nn.Module):
+    """Its depth is the focal length, and it notes the sizes of the images that it sees."""
 
-        def forward(self, image, intrinsics=None):
-            return {"depth": intrinsics[:, :1, 0, None, None].expand(-1, -1, 4, 5)}
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.sizes = set()
 
+    def forward(self, image, intrinsics=None):
+        self.sizes.add(tuple(image.shape))
+        return {"depth": intrinsics[:, :1, 0, None, None].expand(-1, -1, 4, 5)}
+
+
+@pytest.mark.parametrize(
+    ("short_side", "seen", "focal"), [(None, (1, 3, 40, 50), 7), (128, (1, 3, 128, 160), 7 * 160 / 50)]
+)
+def test_the_camera_reaches_the_model_and_goes_with_the_size_of_what_it_sees(photos, short_side, seen, focal):
     camera = np.array([[7, 0, 2], [0, 8, 3], [0, 0, 1]], np.float32)
-    depth = infer.predict(Focal(), read_image(photos / "a.jpg"), camera)
-    np.testing.assert_allclose(depth, 7, rtol=1e-6)
+    model = Focal()
+    depth = infer.predict(model, read_image(photos / "a.jpg"), camera, short_side)
+    assert model.sizes == {seen}
+    assert depth.shape == (40, 50)
+    np.testing.assert_allclose(depth, focal, rtol=1e-6)
+
+
+def test_the_size_that_the_network_sees_is_an_option(checkpoint, photos, tmp_path):
+    infer.main([str(checkpoint), str(photos / "a.jpg"), "--out", str(tmp_path / "out"), "--short-side", "64"])
+    depth = read_depth_png(tmp_path / "out" / "a_depth.png", scale=1000)
+    expected = infer.predict(infer.load(checkpoint), read_image(photos / "a.jpg"), short_side=64)
+    assert abs(depth - expected).max() <= 0.00051
 
 
 def test_mistakes_give_one_clear_error(checkpoint, photos, tmp_path):
@@ -88,6 +106,7 @@ def test_mistakes_give_one_clear_error(checkpoint, photos, tmp_path):
         ([checkpoint, tmp_path / "empty"], "there is no image in"),
         ([checkpoint, photos, tmp_path / "other"], "would be written to the same files"),
         ([checkpoint, photos / "broken.jpg"], "broken.jpg cannot be read"),
+        ([checkpoint, photos / "a.jpg", "--short-side", "0"], "the shorter side is to have 0 pixels"),
         (["absent.pth", photos / "a.jpg"], "there is no checkpoint absent.pth"),
         ([photos / "a.jpg", photos / "a.jpg"], "is damaged or no checkpoint"),
     ):

@@ -50,6 +50,15 @@ def test_depth_is_refused_as_an_image(tmp_path):
         read_image(tmp_path / "d.png")
 
 
+def test_photos_stand_upright_as_viewers_show_them(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # the camera was held turned: the stored columns are the scene's rows
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:, :3] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "photo.png"), pixels.transpose(1, 0, 2))
+
+
 def test_images_are_rgb_whatever_the_file_is(tmp_path):
     Image.new("RGB", (4, 3), (10, 20, 30)).save(tmp_path / "rgb.png")
     Image.new("L", (4, 3), 40).save(tmp_path / "grey.png")

@@ -9,17 +9,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 # pillow's words for damage; a changed byte can also ask for an absurd size
 DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def _open(path: str | Path) -> Image.Image:
-    """The decoded image; a file that is missing, damaged or no image is an error that names it."""
+    """The decoded image, upright as its camera held it; a file that is missing, damaged or no image is an error that
+    names it."""
     try:
         with Image.open(path) as image:
             image.load()
+            ImageOps.exif_transpose(image, in_place=True)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
     except DAMAGE as error:

@@ -28,6 +28,10 @@ class ResizeToMultiple:
     count that keeps the proportions best, both rounded to multiples of `multiple`: a transformer's patch."""
 
     def __init__(self, short_side: int, multiple: int) -> None:
+        if short_side < 1 or multiple < 1:
+            raise ValueError(
+                f"the shorter side is to have {short_side} pixels, in multiples of {multiple}: use 1 or more"
+            )
         self.short_side = short_side
         self.multiple = multiple
 
