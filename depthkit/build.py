@@ -154,7 +154,7 @@ def build_data(config: Config, device: torch.device, validate: bool) -> tuple[Da
     logger.info("Validating on %d samples by protocol %s", len(val_set), val_set.protocol)
     if config.data.val == config.data.test:
         logger.info("Validation and test set are the same: the best checkpoint is selected on the test split")
-    protocol = find_protocol(val_set.protocol)
+    protocol = find_protocol(val_set.protocol).within(val_set.min_depth, val_set.max_depth)
     return loader, partial(evaluate, loader=eval_loader(val_set, **sizes, **ranks), protocol=protocol, device=device)
 
 

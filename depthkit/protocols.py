@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import torch
@@ -57,6 +57,10 @@ class Protocol:
             raise ValueError(f"a protocol's alignment is {self.align!r}; use one of {', '.join(ALIGNMENTS)}")
         if self.average not in ("image", "pixel"):
             raise ValueError(f"a protocol's average is {self.average!r}; use 'image' or 'pixel'")
+
+    def within(self, min_depth: float, max_depth: float) -> "Protocol":
+        """The protocol for a set whose targets are known between these depths alone, in metres."""
+        return replace(self, min_depth=max(self.min_depth, min_depth), max_depth=min(self.max_depth, max_depth))
 
     def apply(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Depths (B,1,H,W) -> what is scored: prediction, target, and the pixels that count, bool, all inside the

@@ -110,7 +110,10 @@ def choose_protocol(args: argparse.Namespace, dataset: "DepthDataset") -> "Proto
 
     changes = {"align": args.align, "average": args.average}
     protocol = find_protocol(args.protocol or dataset.protocol or "full")
-    return replace(protocol, **{name: value for name, value in changes.items() if value})
+    return replace(
+        protocol.within(dataset.min_depth, dataset.max_depth),
+        **{name: value for name, value in changes.items() if value},
+    )
 
 
 def build_predict(

@@ -75,6 +75,14 @@ def test_facts_name_what_matters():
     assert PROTOCOLS["kitti_garg"].facts()["crop"] == "rows 143:349, columns 43:1172"
 
 
+def test_the_cap_is_that_of_protocol_and_set_together():
+    assert find_protocol("full").within(1e-3, 10).facts()["cap"] == "0.001 < depth < 10 m"
+    assert find_protocol("kitti_garg").within(0, 88) == find_protocol("kitti_garg")
+    prediction, _, valid = find_protocol("full").within(1, 8).apply(torch.tensor([0.5, 2, 9]), torch.tensor([3, 1, 8]))
+    assert prediction.tolist() == [0.5, 2, 8]
+    assert valid.tolist() == [True, False, False]
+
+
 def test_a_wrong_protocol_names_the_close_one():
     with pytest.raises(ValueError, match="there is no evaluation protocol 'nyu_eigne'; did you mean 'nyu_eigen'"):
         find_protocol("nyu_eigne")

@@ -133,6 +133,7 @@ def test_a_submission_has_the_benchmarks_scale_and_no_score(trained, tmp_path, c
 
 def test_options_change_what_is_scored(trained):
     plain, pixel = run(trained), run(trained, "--average", "pixel", split="full_pixel")
+    assert plain["cap"] == "0.001 < depth < 12 m"  # that of the rooms
     assert plain["averaging"] != pixel["averaging"]
     assert plain["metrics"]["rmse"] != pixel["metrics"]["rmse"]
     near = run(trained, "--protocol", "sunrgbd", split="sunrgbd")
