@@ -52,8 +52,11 @@ class BTSHead(nn.Module):
         """Five maps (B, C_i, H/s_i, W/s_i), fine to coarse -> "depth" (B, 1, H, W), metres; no intrinsics needed."""
         skip2, skip4, skip8, skip16, deepest = features
         if (deepest.shape[-2] * 16, deepest.shape[-1] * 16) != tuple(skip2.shape[-2:]):
-            size = [2 * length for length in skip2.shape[-2:]]
-            raise ValueError(f"BTS needs images whose height and width are multiples of 32, but got about {size}")
+            height, width = (2 * length for length in skip2.shape[-2:])
+            raise ValueError(
+                f"BTS needs images whose height and width are multiples of 32, but got about {height} x {width}: resize"
+                " them by ResizeToMultiple in the dataset's pipeline, or by depthkit.infer's --short-side"
+            )
         decoded = F.elu(self.conv5(torch.cat([self.norm5(self.up5(F.relu(deepest))), skip16], dim=1)))
         joined = torch.cat([self.norm4(self.up4(decoded)), skip8], dim=1)
         decoded = self.norm4_2(F.elu(self.conv4(joined)))
