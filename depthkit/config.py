@@ -1,10 +1,10 @@
 """Configs: plain Python files of dicts, merged over their bases and the defaults, overridden from the command line."""
 
 import ast
+import math
 import pprint
 import runpy
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,22 @@ DEFAULTS: dict[str, Any] = {
 }
 # the parts whose keys are all listed above; the others are arguments of what they name
 SECTIONS = {"data", "optimizer_config", "runner", "checkpoint_config", "evaluation", "log_config", "dist_params"}
+# whole numbers, and the least that each may be; a key that is None by default may be None
+COUNTS = {
+    "data.samples_per_gpu": 1,
+    "data.workers_per_gpu": 0,
+    "data.max_bad_samples": 0,
+    "optimizer_config.max_skipped": 0,
+    "runner.max_epochs": 1,
+    "runner.iters_per_epoch": 1,
+    "checkpoint_config.interval": 1,
+    "checkpoint_config.max_keep_ckpts": 1,
+    "checkpoint_config.steps": 1,
+    "evaluation.interval": 1,
+    "log_config.interval": 1,
+    "base_batch_size": 1,
+    "seed": 0,
+}
 
 
 class Config(dict):
@@ -85,16 +101,52 @@ def _unwrap(value: Any) -> Any:
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Runs the file, merges it over its bases and DEFAULTS, then applies overrides such as "data.train.split=a.txt".
 
-    An unknown key, at the top level or in an override, is a ValueError that names those close to it.
+    An unknown key, at the top level or in an override, is a ValueError that names those close to it; so is a value that
+    the key cannot have.
     """
     items = _load_file(Path(path), ())
     _check_keys(items, DEFAULTS, str(path))
-    for section in SECTIONS & items.keys():
-        _check_keys(items[section], DEFAULTS[section], f"{path}: {section}")
-    config = deepcopy(merge(DEFAULTS, items))
+    config = _unwrap(merge(DEFAULTS, items))  # a copy, whose parts share nothing even where the file's do
     for text in overrides:
         override(config, text)
+    check_values(config, str(path))
     return Config(config)
+
+
+def check_values(config: dict[str, Any], place: str) -> None:
+    """A ValueError for a part that is no dict, a key that its part does not have, or a number that makes no sense."""
+    for name, default in DEFAULTS.items():
+        if isinstance(default, dict) and not isinstance(config[name], dict):
+            raise ValueError(f"{place}: {name} is {config[name]!r}; it takes a dict")
+    for section in SECTIONS:
+        _check_keys(config[section], DEFAULTS[section], f"{place}: {section}")
+    clip = config["optimizer_config"]["grad_clip"]
+    if clip is not None and not (isinstance(clip, dict) and clip.keys() == {"max_norm"}):
+        raise ValueError(f"{place}: optimizer_config.grad_clip is {clip!r}; it takes dict(max_norm=...) or None")
+    for key, least in COUNTS.items():
+        value, default = _at(config, key), _at(DEFAULTS, key)
+        if not (type(value) is int and value >= least) and not (value is None and default is None):
+            or_none = " or None" if default is None else ""
+            raise ValueError(f"{place}: {key} is {value!r}; it takes a whole number from {least} on{or_none}")
+    lr = config["optimizer"].get("lr", 1)
+    if type(lr) not in (int, float) or lr <= 0:
+        raise ValueError(f"{place}: optimizer.lr is {lr!r}; it takes a number above 0")
+
+
+def _at(config: dict[str, Any], dotted: str) -> Any:
+    for name in dotted.split("."):
+        config = config[name]
+    return config
+
+
+def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
+    """What changed between two configs, a line for each key: "optimizer.lr: 0.1 -> 0.2"."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        if before != now:
+            yield f"{place}: {before!r} -> {now!r}"
+        return
+    for name in before | now:
+        yield from differences(before.get(name), now.get(name), f"{place}.{name}" if place else name)
 
 
 def _load_file(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
@@ -104,12 +156,17 @@ def _load_file(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
         raise FileNotFoundError(f"there is no config {path}{named_by}")
     if path in children:
         raise ValueError(f"{path} is its own _base_, by way of {', '.join(map(str, children))}")
-    items = runpy.run_path(str(path))
+    try:
+        items = runpy.run_path(str(path))
+    except Exception as error:
+        raise ValueError(f"the config {path} does not run: {type(error).__name__}: {error}") from error
     bases = items.get("_base_", [])
     items = {key: value for key, value in items.items() if not key.startswith("_")}
     for key, value in items.items():
         _check_plain(value, f"{path}: {key}")
     inherited: dict[str, Any] = {}
+    if not isinstance(bases, (str, list, tuple)):
+        raise ValueError(f"{path}: _base_ is {bases!r}; it takes the path of a config, or a list of them")
     for base in [bases] if isinstance(bases, str) else bases:
         added = _load_file(path.parent / base, (*children, path))
         if twice := inherited.keys() & added.keys():
@@ -131,11 +188,15 @@ def _check_plain(value: Any, place: str) -> None:
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             _check_plain(item, f"{place}.{index}")
-    elif value is not None and not isinstance(value, (bool, int, float, str)):
+    elif not _is_plain(value):
         raise ValueError(
-            f"{place} is {value!r}; a config holds dicts, lists, numbers, strings and None (start the name "
+            f"{place} is {value!r}; a config holds dicts, lists, finite numbers, strings and None (start the name "
             "of a helper with '_')"
         )
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
 
 
 def merge(base: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:

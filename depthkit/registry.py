@@ -38,8 +38,8 @@ class Registry:
         objects and never sees a config. `runtime` adds what no config can say, such as an optimizer's parameters.
         A key that the entry does not take, or one that it misses, is a ValueError that names the type.
         """
-        if "type" not in config:
-            raise ValueError(f"a {self.kind} needs a 'type', but has only {dict(config)}")
+        if not isinstance(config, dict) or "type" not in config:
+            raise ValueError(f"a {self.kind} needs a dict with a 'type', but has only {config!r}")
         arguments = {key: self._build_nested(value) for key, value in config.items() if key != "type"}
         entry = self.get(config["type"])
         try:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from signal import Signals
 
-from depthkit.config import Config, default_work_dir, load_config
+from depthkit.config import Config, check_values, default_work_dir, load_config
 
 logger = logging.getLogger("depthkit")
 
@@ -89,6 +89,7 @@ def read_config(args: argparse.Namespace) -> Config:
         if getattr(args, key) is not None:
             config[key] = getattr(args, key)
     config["work_dir"] = str(config.work_dir or default_work_dir(args.config))
+    check_values(config, "the command line")
     return config
 
 

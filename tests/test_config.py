@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from depthkit.config import DEFAULTS, Config, default_work_dir, format_config, load_config, merge
+from depthkit.config import DEFAULTS, Config, default_work_dir, differences, format_config, load_config, merge
 
 
 def write(folder, name, text):
@@ -38,6 +38,21 @@ def test_delete_replaces_a_dict():
         ("model = dict(size=[len])", "model.size.0 is <built-in function len>; a config holds dicts"),
         ("_base_ = ['a.py', 'b.py']", "the key 'seed' stands in two of its bases"),
         ("_base_ = 'loop.py'", "loop.py is its own _base_"),
+        ("_base_ = 5", "_base_ is 5; it takes the path of a config"),
+        ("seed = (1", r"config.py does not run: SyntaxError: .*line 1"),
+        ("import nothing_of_this_name", "config.py does not run: ModuleNotFoundError: No module named 'nothing"),
+        ("model = dict(max_depth=float('inf'))", "model.max_depth is inf; a config holds .* finite numbers"),
+        ("data = None", "data is None; it takes a dict"),
+        ("evaluation = 2", "evaluation is 2; it takes a dict"),
+        ("evaluation = dict(interval=0)", "evaluation.interval is 0; it takes a whole number from 1 on"),
+        ("checkpoint_config = dict(max_keep_ckpts=-1)", "max_keep_ckpts is -1; it takes .* from 1 on or None"),
+        ("runner = dict(max_epochs=1.5)", "runner.max_epochs is 1.5; it takes a whole number"),
+        ("seed = True", "seed is True; it takes a whole number from 0 on or None"),
+        ("optimizer = dict(type='SGD', lr='abc')", "optimizer.lr is 'abc'; it takes a number above 0"),
+        (
+            "optimizer_config = dict(grad_clip=dict(max_nrom=5))",
+            "grad_clip is {'max_nrom': 5}; it takes",
+        ),
     ],
 )
 def test_a_wrong_config_is_refused(tmp_path, text, message):
@@ -79,12 +94,26 @@ def test_overrides(tmp_path, override, value):
         ("seed.a=1", "'seed' is None, which has no parts"),
         ("sed=1", "no key 'sed' at the top level; did you mean 'seed'"),
         ("seed", "the override 'seed' has no '='"),
+        ("log_config.interval=often", "log_config.interval is 'often'; it takes a whole number from 1 on"),
+        ("runner={'max_iters': 3}", "unknown key 'max_iters'; did you mean 'max_epochs'"),
+        ("lr_config=None", "lr_config is None; it takes a dict"),
     ],
 )
 def test_a_wrong_override_is_refused(tmp_path, override, message):
     path = write(tmp_path, "config.py", "model = dict(parts=[dict(size=1)])")
     with pytest.raises(ValueError, match=message):
         load_config(path, [override])
+
+
+def test_an_override_changes_no_part_that_the_file_uses_twice(tmp_path):
+    path = write(tmp_path, "config.py", "_steps = [dict(size=1)]\ndata = dict(val=dict(p=_steps), test=dict(p=_steps))")
+    config = load_config(path, ["data.val.p.0.size=2"])
+    assert (config.data.val.p[0].size, config.data.test.p[0].size) == (2, 1)
+
+
+def test_differences_are_lines():
+    before, now = {"a": {"b": 1, "c": [2]}, "d": None}, {"a": {"b": 1, "c": [3]}, "d": {"e": 4}}
+    assert list(differences(before, now)) == ["a.c: [2] -> [3]", "d: None -> {'e': 4}"]
 
 
 def test_overrides_leave_the_defaults_alone(tmp_path):

@@ -47,7 +47,8 @@ def test_a_wrong_type_names_the_close_one(registry):
     [
         ({"type": "Inner", "sise": 1}, "part 'Inner': missing a required argument: 'size'; it takes: size"),
         ({"type": "Inner", "size": 1, "sise": 1}, "part 'Inner': got an unexpected keyword argument 'sise'"),
-        ({"size": 1}, "a part needs a 'type', but has only {'size': 1}"),
+        ({"size": 1}, "a part needs a dict with a 'type', but has only {'size': 1}"),
+        ("Inner", "a part needs a dict with a 'type', but has only 'Inner'"),
     ],
 )
 def test_a_wrong_key_names_the_type(registry, config, message):
