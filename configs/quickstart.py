@@ -15,9 +15,10 @@ model = dict(
 )
 criterion = dict(loss_depth=dict(type="SigLoss"))
 
+base_batch_size = 8
 optimizer = dict(type="AdamW", lr=5e-4, weight_decay=0.01)
 optimizer_config = dict(grad_clip=dict(max_norm=5))
-lr_config = dict(policy="OneCycle", max_lr=5e-4, pct_start=0.1, final_div_factor=100)
+lr_config = dict(policy="OneCycle", pct_start=0.1, final_div_factor=100)
 
 runner = dict(max_epochs=4)
 checkpoint_config = dict(interval=1, max_keep_ckpts=2)

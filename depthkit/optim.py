@@ -148,6 +148,8 @@ def piecewise(points: Sequence[tuple[float, float]], anneal: Callable[[float, fl
     def value(step: int) -> float:
         following = next(i for i, (end, _) in enumerate(points) if step <= end or i == len(points) - 1)
         (begin, start), (finish, end) = points[max(following - 1, 0)], points[max(following, 1)]
+        if begin == finish:  # a phase that is over before the first step
+            return end
         return anneal(start, end, (step - begin) / (finish - begin))
 
     return value

@@ -49,6 +49,12 @@ def test_scale_multiplies_the_whole_curve():
     assert [doubled(step) for step in (0, 50, 99)] == pytest.approx([2 * plain(step) for step in (0, 50, 99)])
 
 
+def test_a_cycle_whose_rise_takes_no_step_begins_at_its_peak():
+    schedule = build_schedule({"policy": "OneCycle", "pct_start": 0.1}, base_lr=1.0, total_steps=10, steps_per_epoch=5)
+    assert schedule(0) == 1.0
+    assert schedule(9) == pytest.approx(1 / 25 / 1e4)
+
+
 def test_parameters_are_grouped_by_their_multipliers():
     custom = {"backbone": {"lr_mult": 0.1}, "backbone.bias": {"decay_mult": 0.0}}
     rules = {"custom_keys": custom, "norm_decay_mult": 0.0, "bias_decay_mult": 0.5}

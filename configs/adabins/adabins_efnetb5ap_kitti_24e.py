@@ -17,5 +17,4 @@ pretrained = "pretrained/tf_efficientnet_b5_ap-9e82fae8.pth"
 SyncBN = True
 optimizer = dict(lr=3.57e-4, weight_decay=0.1)
 optimizer_config = dict(grad_clip=dict(max_norm=0.1))
-lr_config = dict(max_lr=3.57e-4)
 momentum_config = dict(policy="OneCycle")
