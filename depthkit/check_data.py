@@ -15,7 +15,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m depthkit.check_data",
         description="Reads every pair of the training, validation and test set. Lists files that are missing, cannot be"
         " read or have no partner, images and depths of different sizes, depths of a wrong type, without a measured"
-        " pixel, or of a scale unlike the others'. Shows how much is measured, and how far. Ends with 1 if so.",
+        " pixel, or of a scale unlike the others'. Shows how much is measured, and how far. Ends with 1 if there is a"
+        " fault.",
     )
     add = parser.add_argument
     add("config", help="a config file, such as configs/swin_nyu.py")
@@ -28,11 +29,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
+        if args.list:
+            args.list.write_text("")  # a place that cannot be written shows before the work
         faults = check(args)
+        if args.list:
+            args.list.write_text("".join(f"{fault}\n" for fault in faults))
     except (ValueError, OSError) as error:  # what the user can mend: the message says how
         sys.exit(f"depthkit.check_data: {error}")
-    if args.list:
-        args.list.write_text("".join(f"{fault}\n" for fault in faults))
     sys.exit(1 if faults else 0)
 
 
@@ -60,6 +63,8 @@ def check(args: argparse.Namespace) -> list[str]:
             found += [f"{what}: {finding.path}: {finding.fault}" for finding in findings if finding.fault]
             print("\n".join([f"{what}: {summary(findings)}", *found]))
             faults += found
+    if not seen:
+        raise ValueError(f"{args.config} names no data: data.train, data.val and data.test are empty")
     return faults
 
 

@@ -41,6 +41,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
+        if args.cfg_options and not args.config:
+            raise ValueError("--cfg-options change the config that --config names: name one")
         paths = find_images(args.images)
         config = load_config(args.config, args.cfg_options).plain() if args.config else None
         write_predictions(args.checkpoint, config, paths, args.out, args.short_side, args.intrinsics)

@@ -27,6 +27,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    if min(args.train, args.test, args.height, args.width) < 1:
+        sys.exit("depthkit.synthesize: --train, --test, --height and --width take numbers above 0")
+    if args.folder.exists() and not args.folder.is_dir():
+        sys.exit(f"depthkit.synthesize: {args.folder} is a file; name a folder")
     taken = [name for name in ("nyu_train.txt", "nyu_test.txt") if (args.folder / name).exists()]
     if taken:
         sys.exit(f"depthkit.synthesize: {args.folder / taken[0]} exists already: choose another folder, or remove it")

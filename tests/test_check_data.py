@@ -92,6 +92,15 @@ def test_a_missing_split_is_one_clear_error(config, capsys):
     assert "the split file is missing" in run(config, "--cfg-options", "data.train.split=absent.txt")
 
 
+def test_nothing_to_check_and_nowhere_to_write_are_errors(config, tmp_path):
+    empty = tmp_path / "empty.py"
+    empty.write_text("")
+    with pytest.raises(SystemExit, match="empty.py names no data"):
+        main([str(empty)])
+    with pytest.raises(SystemExit, match="No such file or directory.*absent"):
+        main([str(config), "--list", str(tmp_path / "absent" / "faults.txt")])
+
+
 def test_a_set_made_of_others_is_checked_set_by_set(config, capsys):
     """Depths ten times those of the other set are no fault of a set of its own, and what is repeated is read once."""
     text = config.read_text()

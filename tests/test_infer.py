@@ -107,6 +107,7 @@ def test_mistakes_give_one_clear_error(checkpoint, photos, tmp_path):
         ([checkpoint, photos, tmp_path / "other"], "would be written to the same files"),
         ([checkpoint, photos / "broken.jpg"], "broken.jpg cannot be read"),
         ([checkpoint, photos / "a.jpg", "--short-side", "0"], "the shorter side is to have 0 pixels"),
+        ([checkpoint, photos / "a.jpg", "--cfg-options", "model.a=1"], "--cfg-options change the config that --config"),
         (["absent.pth", photos / "a.jpg"], "there is no checkpoint absent.pth"),
         ([photos / "a.jpg", photos / "a.jpg"], "is damaged or no checkpoint"),
     ):

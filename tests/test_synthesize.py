@@ -29,3 +29,17 @@ def test_what_exists_is_not_overwritten(tmp_path):
     with pytest.raises(SystemExit, match="nyu_test.txt exists already: choose another folder, or remove it"):
         synthesize.main([str(tmp_path), "--train", "1", "--test", "1"])
     assert [path.name for path in tmp_path.iterdir()] == ["nyu_test.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "message"),
+    [
+        ("new", "--train", "take numbers above 0"),
+        ("new", "--height", "take numbers above 0"),
+        ("file", None, "is a file"),
+    ],
+)
+def test_mistakes_give_one_clear_error(tmp_path, name, option, message):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SystemExit, match=message):
+        synthesize.main([str(tmp_path / name), *([option, "0"] if option else [])])
