@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 import depthkit.data  # noqa: F401  fills the registry
 from depthkit import checkpoint, distributed, logs
-from depthkit.config import Config, format_config
+from depthkit.config import Config, differences, format_config
 from depthkit.data.dataset import ToleratingDataset
 from depthkit.data.loader import eval_loader, train_loader
 from depthkit.evaluate import evaluate
@@ -38,7 +38,7 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
         be_deterministic()
 
     resumed = find_resumed(config)
-    state = checkpoint.load(resumed) if resumed else None
+    state = checkpoint.load_run(resumed) if resumed else None
     config["seed"] = state["runner"]["seed"] if state else draw_seed(config.seed)
     meta = start_log(config, args, device)
 
@@ -70,11 +70,25 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
         meta=meta,
     )
     if state:
+        compare_configs(state["meta"]["config"], config)
         runner.load_state_dict(state)
         logger.info("Resumed from %s, after %d epochs and %d steps in all", resumed, runner.epoch, runner.step)
     elif config.resume_from:
         logger.info("There is no checkpoint in %s to resume from: a fresh start", config.work_dir)
     return runner
+
+
+def compare_configs(before: dict[str, Any], config: Config) -> None:
+    """Tells how the config of a resumed run differs from its checkpoint's; an optimizer of another type is an error."""
+    now, here = config.plain(), ("work_dir", "resume_from", "load_from", "pretrained")
+    if changes := [line for line in differences(before, now) if not line.startswith(here)]:
+        logger.info("The config has changed since the checkpoint:\n%s", "\n".join(changes))
+    types = [settings["optimizer"]["type"] for settings in (before, now)]
+    if types[0] != types[1]:
+        raise ValueError(
+            f"the checkpoint's optimizer is {types[0]}, the config's {types[1]}: start from the weights alone with"
+            " --load-from, in another --work-dir"
+        )
 
 
 def be_deterministic() -> None:

@@ -96,23 +96,43 @@ def step_files(work_dir: Path) -> list[Path]:
     return _numbered(work_dir, "step")
 
 
-def _numbered(work_dir: Path, unit: str) -> list[Path]:
-    found = {file: re.fullmatch(rf"{unit}_(\d+)\.pth", file.name) for file in work_dir.glob(f"{unit}_*.pth")}
+def best_files(work_dir: Path) -> list[Path]:
+    """The checkpoints best_METRIC_epoch_N.pth in `work_dir`, oldest first."""
+    return _numbered(work_dir, r"best_\w+_epoch")
+
+
+def _numbered(work_dir: Path, name: str) -> list[Path]:
+    found = {file: re.fullmatch(rf"{name}_(\d+)\.pth", file.name) for file in work_dir.glob("*.pth")}
     return sorted((file for file in found if found[file]), key=lambda file: int(found[file][1]))
 
 
 def resumable_files(work_dir: Path) -> list[Path]:
-    """All checkpoints in `work_dir` that a run can go on from, oldest first."""
-    return epoch_files(work_dir) + step_files(work_dir)
+    """All checkpoints in `work_dir` that a run can go on from, oldest first.
+
+    What was written before the one that latest.pth names is older, whatever its number: a run may have gone back.
+    """
+    files = best_files(work_dir) + epoch_files(work_dir) + step_files(work_dir)
+    latest = work_dir / "latest.pth"
+    if not latest.exists():
+        return files
+    return sorted(files, key=lambda file: file.stat().st_mtime_ns >= latest.stat().st_mtime_ns)
 
 
 def find_newest(work_dir: Path) -> Path | None:
-    """The newest checkpoint in `work_dir` that can be read; damaged ones are passed over with a warning."""
+    """The newest checkpoint in `work_dir` that a run can go on from; others are passed over with a warning."""
     for file in reversed(resumable_files(work_dir)):
         try:
-            load(file)
+            load_run(file)
         except ValueError as error:
             logger.warning("%s; trying an older one", error)
         else:
             return file
     return None
+
+
+def load_run(path: str | Path) -> dict[str, Any]:
+    """Like `load`; a file of weights alone, without the progress of a run, is an error too."""
+    state = load(path)
+    if not {"state_dict", "optimizer", "runner", "meta"} <= state.keys():
+        raise ValueError(f"{path} holds no run to go on with; --load-from starts from the weights of such a file")
+    return state

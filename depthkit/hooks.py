@@ -3,6 +3,8 @@
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from depthkit.runner import Runner
 
 logger = logging.getLogger("depthkit")
+
+NO_CURVES = (*PLACE, "lr", "eta")  # keys of a record
 
 
 class Hook:
@@ -47,6 +51,15 @@ class Hook:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@contextmanager
+def told_if_unwritten(path: Path) -> Iterator[None]:
+    """Logs what keeps a log from being written, such as a full disk, and lets the run go on."""
+    try:
+        yield
+    except OSError as error:
+        logger.error("NOT WRITTEN: %s: %s. Training goes on", path, error)
 
 
 @HOOKS.register
@@ -82,7 +95,7 @@ class TextLoggerHook(Hook):
 
     def write(self, line: str) -> None:
         if is_main():
-            with open(self.json_file, "a") as file:
+            with told_if_unwritten(self.json_file), open(self.json_file, "a") as file:
                 file.write(line + "\n")
 
 
@@ -98,7 +111,8 @@ class TensorboardHook(Hook):
 
     def after_train(self, runner: "Runner") -> None:
         if runner.writer is not None:
-            runner.writer.close()
+            with told_if_unwritten(runner.writer.log_dir):
+                runner.writer.close()
 
 
 @HOOKS.register
@@ -107,17 +121,20 @@ class TensorboardLoggerHook(TensorboardHook):
 
     def after_step(self, runner: "Runner") -> None:
         if runner.record and is_main():
-            for name, value in runner.record.items():
-                if name not in (*PLACE, "lr", "eta"):
-                    runner.writer.add_scalar(f"train/{name}", value, runner.step)
-            runner.writer.add_scalar("learning_rate", runner.lr, runner.step)
+            curves = {f"train/{name}": value for name, value in runner.record.items() if name not in NO_CURVES}
+            curves["learning_rate"] = runner.lr
             if runner.momentum_schedule:
-                runner.writer.add_scalar("momentum", runner.momentum_schedule(runner.step - 1), runner.step)
+                curves["momentum"] = runner.momentum_schedule(runner.step - 1)
+            self.draw(runner, curves)
 
     def after_epoch(self, runner: "Runner") -> None:
         if runner.evaluation and is_main():
-            for name, value in runner.evaluation.metrics.items():
-                runner.writer.add_scalar(f"val/{name}", value, runner.step)
+            self.draw(runner, {f"val/{name}": value for name, value in runner.evaluation.metrics.items()})
+
+    def draw(self, runner: "Runner", curves: dict[str, float]) -> None:
+        with told_if_unwritten(runner.writer.log_dir):
+            for tag, value in curves.items():
+                runner.writer.add_scalar(tag, value, runner.step)
 
 
 @HOOKS.register
@@ -147,7 +164,8 @@ class TensorboardImageLoggerHook(TensorboardHook):
                 runner.model.min_depth,
                 runner.model.max_depth,
             )
-            runner.writer.add_image(f"{tag}/{place}", panel, runner.step, dataformats="HWC")
+            with told_if_unwritten(runner.writer.log_dir):
+                runner.writer.add_image(f"{tag}/{place}", panel, runner.step, dataformats="HWC")
 
 
 @HOOKS.register
@@ -186,18 +204,24 @@ class CheckpointHook(Hook):
         self.greater = rule == "greater" if rule else save_best in ("a1", "a2", "a3")
         self.best_score: float | None = None
         self.best_file: str | None = None
+        self.saved_step: int | None = None
         self.failures = 0
         self.saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best_score": self.best_score, "best_file": self.best_file}
+        return {"save_best": self.save_best, "best_score": self.best_score, "best_file": self.best_file}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best_score, self.best_file = state["best_score"], state["best_file"]
+        if state["save_best"] == self.save_best:  # scores of another metric say nothing
+            self.best_score, self.best_file = state["best_score"], state["best_file"]
 
     def before_train(self, runner: "Runner") -> None:
-        if is_main():
-            checkpoint.remove_partial(runner.work_dir)
+        if not is_main():
+            return
+        checkpoint.remove_partial(runner.work_dir)
+        if self.best_file and not (runner.work_dir / self.best_file).exists():
+            logger.warning("The best so far, %s, is not in %s: scores start anew", self.best_file, runner.work_dir)
+            self.best_score = self.best_file = None
 
     def after_step(self, runner: "Runner") -> None:
         due = runner.step % self.steps == 0 or time.monotonic() - self.saved_at > self.seconds
@@ -205,33 +229,42 @@ class CheckpointHook(Hook):
             self.save_progress(runner, runner.work_dir / f"step_{runner.step}.pth")
 
     def after_epoch(self, runner: "Runner") -> None:
-        improved = self.improved(runner)
         if not is_main():
             return
         # the best before the epoch's: a checkpoint must not name a file that a kill has kept from being written
-        if improved and self.save(runner, runner.work_dir / self.best_file):
-            for file in runner.work_dir.glob(f"best_{self.save_best}_epoch_*.pth"):
-                if file.name != self.best_file:
-                    file.unlink()
-        if runner.evaluation and self.save_best:
-            logger.info("Best %s is %.4f, in %s", self.save_best, self.best_score, self.best_file)
+        if self.save_best and runner.evaluation:
+            self.save_if_best(runner, runner.evaluation.metrics[self.save_best])
         if runner.epoch % self.interval == 0 or runner.epoch == runner.max_epochs:
             self.save_progress(runner, runner.work_dir / f"epoch_{runner.epoch}.pth")
 
-    def improved(self, runner: "Runner") -> bool:
-        """Takes note of this epoch's score, and says whether it is the best so far."""
-        if not (self.save_best and runner.evaluation):
+    def after_train(self, runner: "Runner") -> None:
+        # an error after an epoch, as in its evaluation: what is trained is good, and a resume evaluates it again
+        failed_after_epoch = runner.inner_step == runner.steps_per_epoch and not runner.skipped
+        if is_main() and failed_after_epoch and runner.step != self.saved_step:
+            self.save_progress(runner, runner.work_dir / f"step_{runner.step}.pth")
+
+    def save_if_best(self, runner: "Runner", score: float) -> None:
+        before = self.best_score, self.best_file
+        if self.is_better(score):
+            self.best_score, self.best_file = score, f"best_{self.save_best}_epoch_{runner.epoch}.pth"
+            if self.save(runner, runner.work_dir / self.best_file):
+                for file in runner.work_dir.glob(f"best_{self.save_best}_epoch_*.pth"):
+                    if file.name != self.best_file:
+                        file.unlink()
+            else:
+                self.best_score, self.best_file = before
+        if self.best_file:
+            logger.info("Best %s is %.4f, in %s", self.save_best, self.best_score, self.best_file)
+
+    def is_better(self, score: float) -> bool:
+        if not math.isfinite(score):
             return False
-        score = runner.evaluation.metrics[self.save_best]
-        if self.best_score is not None and not (score > self.best_score if self.greater else score < self.best_score):
-            return False
-        self.best_score = score
-        self.best_file = f"best_{self.save_best}_epoch_{runner.epoch}.pth"
-        return True
+        return self.best_score is None or (score > self.best_score if self.greater else score < self.best_score)
 
     def save_progress(self, runner: "Runner", path: Path) -> None:
         """Saves the run to `path`, where a resume finds it, and then removes what it replaces."""
         if self.save(runner, path):
+            self.saved_step = runner.step
             checkpoint.point_latest(path)
             outdated = checkpoint.step_files(runner.work_dir)
             if self.max_keep_ckpts is not None:
@@ -267,6 +300,8 @@ class ConstantBaselineHook(Hook):
         self.num_images = num_images
 
     def before_train(self, runner: "Runner") -> None:
+        if runner.evaluate is None:
+            return
         dataset = runner.loader.dataset
         indices = np.linspace(0, len(dataset) - 1, min(self.num_images, len(dataset))).round().astype(int)
         depths = np.stack([dataset.load(int(index)).depth for index in indices])

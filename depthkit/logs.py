@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import platform
 import resource
@@ -72,7 +73,14 @@ def text_line(record: dict[str, Any], steps_per_epoch: int) -> str:
 
 def json_line(record: dict[str, Any]) -> str:
     """The same as one JSON object in full precision, for programs that read the log."""
-    return json.dumps({key: value for key, value in record.items() if key != "eta"})
+    return json.dumps(finite({key: value for key, value in record.items() if key != "eta"}), allow_nan=False)
+
+
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with None, JSON's null, for numbers that JSON does not have: nan and infinity."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
+    }
 
 
 def progress(items: Iterable, total: int, title: str) -> Iterator:

@@ -95,6 +95,8 @@ class Runner:
             try:
                 self.call("before_train")
                 self.loader.batch_sampler.first_step = self.step
+                if self.epoch >= self.max_epochs:
+                    logger.info("All %d epochs are done: raise runner.max_epochs to go on", self.max_epochs)
                 batches = iter(self.loader)
                 if distributed.world_size() > 1 and self.epoch < self.max_epochs:
                     batches = self.rehearse(batches)
@@ -128,7 +130,11 @@ class Runner:
         self.check_last_step()
         self.epoch += 1
         self.watchdog.rest()
-        self.call("after_epoch")
+        try:
+            self.call("after_epoch")
+        except Exception:
+            self.epoch -= 1  # it is over when all that follows it is done, which a resumed run does again
+            raise
 
     def train_step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One update of the weights. Returns what is worth logging, still on the device: nothing here waits for it."""
@@ -227,19 +233,30 @@ class Runner:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to go on as if it had never stopped."""
-        hooks = {f"{place}.{type(hook).__name__}": hook.state_dict() for place, hook in enumerate(self.hooks)}
+        hooks = {name: hook.state_dict() for name, hook in self.named_hooks().items()}
         return {
             "state_dict": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "runner": {"epoch": self.epoch, "step": self.step, "seed": self.seed, "hooks": hooks, **self.batching()},
         }
 
+    def named_hooks(self) -> dict[str, Hook]:
+        """The hooks by their type and how many of it stand before: names that stay where other types come or go."""
+        types = [type(hook).__name__ for hook in self.hooks]
+        return {f"{name}.{types[:place].count(name)}": self.hooks[place] for place, name in enumerate(types)}
+
     def batching(self) -> dict[str, int]:
         return {"global_batch": self.loader.batch_sampler.global_batch, "steps_per_epoch": self.steps_per_epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["state_dict"])
+        try:
+            self.model.load_state_dict(state["state_dict"])
+        except RuntimeError as error:
+            raise ValueError(f"the checkpoint is not of the config's model: {error}") from error
+        configured = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, settings in zip(self.optimizer.param_groups, configured, strict=True):
+            group.update(settings)  # the config's, as its learning rate is
         progress, now = state["runner"], self.batching()
         before = {name: progress[name] for name in now}
         self.epoch = progress["epoch"]
@@ -252,8 +269,9 @@ class Runner:
                 before,
                 now,
             )
-        for place, hook in enumerate(self.hooks):
-            hook.load_state_dict(state["runner"]["hooks"].get(f"{place}.{type(hook).__name__}", {}))
+        for name, hook in self.named_hooks().items():
+            if name in progress["hooks"]:
+                hook.load_state_dict(progress["hooks"][name])
 
 
 class StepNumbers:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -179,6 +178,7 @@ def report(evaluation: "Evaluation", args: argparse.Namespace, config: Config, s
     """Prints the table, and writes its numbers to a file, on rank 0."""
     from depthkit.data.io import whole
     from depthkit.distributed import is_main
+    from depthkit.logs import finite
 
     if not is_main():
         return
@@ -192,11 +192,6 @@ def report(evaluation: "Evaluation", args: argparse.Namespace, config: Config, s
     with whole(path) as partial:
         partial.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     print(f"Written to {path}")
-
-
-def finite(values: dict[str, float]) -> dict[str, float | None]:
-    """The same with None, JSON's null, for what JSON has no number for: nan, and the end of the last range."""
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 if __name__ == "__main__":

@@ -49,9 +49,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
     close()
     if runner.stop:
-        logger.info(
-            "Stopped by %s after %d steps; go on with --resume-from auto", Signals(runner.stop).name, runner.step
+        saved = (runner.work_dir / f"step_{runner.step}.pth").exists()
+        what_next = (
+            "go on with --resume-from auto" if saved else "NOT SAVED: a resume goes on from an earlier checkpoint"
         )
+        logger.info("Stopped by %s after %d steps; %s", Signals(runner.stop).name, runner.step, what_next)
         sys.exit(128 + runner.stop)
 
 

@@ -99,25 +99,45 @@ def test_a_missing_file_is_named(tmp_path):
         checkpoint.load(tmp_path / "absent.pth")
 
 
+RUN = STATE | {"optimizer": {}, "meta": {}}
+
+
 def test_the_newest_valid_one_is_found(tmp_path, caplog):
     assert checkpoint.find_newest(tmp_path) is None
+    checkpoint.save(STATE | {"optimizer": {}}, tmp_path / "epoch_11.pth")
     for epoch in (2, 9, 10):
-        checkpoint.save(STATE, tmp_path / f"epoch_{epoch}.pth")
+        checkpoint.save(RUN, tmp_path / f"epoch_{epoch}.pth")
     (tmp_path / "epoch_x.pth").write_text("not one of ours")
-    assert [file.name for file in checkpoint.epoch_files(tmp_path)] == ["epoch_2.pth", "epoch_9.pth", "epoch_10.pth"]
+    assert [file.name for file in checkpoint.epoch_files(tmp_path)] == [
+        f"epoch_{epoch}.pth" for epoch in (2, 9, 10, 11)
+    ]
     assert checkpoint.find_newest(tmp_path).name == "epoch_10.pth"
+    assert "epoch_11.pth holds no run to go on with; --load-from starts" in caplog.text
     damage(tmp_path / "epoch_10.pth", "data/0")
     assert checkpoint.find_newest(tmp_path).name == "epoch_9.pth"
     assert "epoch_10.pth is damaged" in caplog.text
 
 
 def test_a_step_file_is_newer_than_epochs(tmp_path):
-    for name in ("epoch_3", "step_90", "step_100"):
-        checkpoint.save(STATE, tmp_path / f"{name}.pth")
+    for name in ("best_abs_rel_epoch_4", "epoch_3", "step_90", "step_100"):
+        checkpoint.save(RUN, tmp_path / f"{name}.pth")
     assert checkpoint.find_newest(tmp_path).name == "step_100.pth"
     for name in ("step_100", "step_90"):
         damage(tmp_path / f"{name}.pth", "data/0")
     assert checkpoint.find_newest(tmp_path).name == "epoch_3.pth"
+    (tmp_path / "epoch_3.pth").unlink()
+    assert checkpoint.find_newest(tmp_path).name == "best_abs_rel_epoch_4.pth"
+
+
+def test_a_run_that_went_back_is_newer_than_what_it_left(tmp_path):
+    for seconds, epoch in enumerate((2, 3, 4, 2, 3)):
+        checkpoint.save(RUN, tmp_path / f"epoch_{epoch}.pth")
+        os.utime(tmp_path / f"epoch_{epoch}.pth", (seconds, seconds))
+        if seconds < 4:  # the last save was interrupted before it was named the latest
+            checkpoint.point_latest(tmp_path / f"epoch_{epoch}.pth")
+    assert checkpoint.find_newest(tmp_path).name == "epoch_3.pth"
+    (tmp_path / "epoch_3.pth").unlink()
+    assert checkpoint.find_newest(tmp_path).name == "epoch_2.pth"
 
 
 def flipped(content, rng):

@@ -1,5 +1,6 @@
 import json
 import logging
+import math
 import re
 import resource
 
@@ -129,24 +130,91 @@ def test_a_resumed_run_remembers_the_best_score(tmp_path):
     assert best == ["best_abs_rel_epoch_4.pth"]
 
 
+@pytest.mark.parametrize("change", ["other metric", "file gone"])
+def test_a_best_that_does_not_count_here_is_forgotten(tmp_path, change):
+    scores(tiny.build(tmp_path, "--cfg-options", "runner.max_epochs=1"), [0.1])
+    options = ["runner.max_epochs=2"]
+    if change == "file gone":
+        (tmp_path / "run" / "best_abs_rel_epoch_1.pth").unlink()
+    else:
+        options.append("evaluation.save_best=rmse")
+    resumed = tiny.build(tmp_path, "--resume-from", "auto", "--cfg-options", *options)
+    scores(resumed, [0.2])
+    assert resumed.hooks[-1].best_file == f"best_{'rmse' if change == 'other metric' else 'abs_rel'}_epoch_2.pth"
+    assert (resumed.work_dir / resumed.hooks[-1].best_file).exists()
+
+
+def test_a_best_that_could_not_be_saved_is_none(tmp_path):
+    class Blocks(Hook):
+        def before_epoch(self, runner):
+            if runner.epoch == 1:
+                (runner.work_dir / "best_abs_rel_epoch_2.pth.partial").mkdir()  # where that would be written
+
+    runner = tiny.build(tmp_path)
+    runner.hooks.insert(0, Blocks())
+    scores(runner, [0.2, 0.1])
+    assert runner.hooks[-1].best_file == "best_abs_rel_epoch_1.pth"
+    assert checkpoint.load(runner.work_dir / "best_abs_rel_epoch_1.pth")["runner"]["epoch"] == 1
+
+
+def test_an_error_in_an_evaluation_loses_no_epoch(tmp_path):
+    runner = tiny.build(tmp_path)
+    runner.evaluate, evaluate = lambda model: 1 / 0, runner.evaluate
+    with pytest.raises(ZeroDivisionError):
+        runner.train()
+    assert saved(runner) == ["step_12"]
+    resumed = tiny.build(tmp_path, "--resume-from", "auto")
+    assert (resumed.epoch, resumed.step) == (0, 12)
+    seen = []
+    resumed.evaluate = lambda model: seen.append(resumed.epoch) or evaluate(model)
+    resumed.train()
+    assert seen == [1, 2]
+
+
+def test_hooks_may_come_and_go_between_runs(tmp_path):
+    runner = tiny.build(tmp_path, "--cfg-options", "runner.max_epochs=1")
+    scores(runner, [0.1])
+    for options in (["--no-validate"], ["--cfg-options", "custom_hooks=[{'type':'TensorboardLoggerHook'}]"]):
+        resumed = tiny.build(tmp_path, "--resume-from", "auto", *options)
+        assert resumed.hooks[-1].best_score == 0.1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_ends_logs_and_not_the_run(tmp_path):
+    text = "log_config['hooks'] += [dict(type='TensorboardLoggerHook')]\n"
+    runner = tiny.build(tmp_path, "--no-validate", text=text)
+
+    class FillsUp(Hook):
+        def after_step(self, runner):
+            if runner.step == 6:
+                self.limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (8, self.limits[1]))
+            if runner.step == 23:
+                resource.setrlimit(resource.RLIMIT_FSIZE, self.limits)
+
+    runner.hooks.insert(0, FillsUp())
+    messages = []
+    logging.getLogger("depthkit").handlers[0].emit = lambda record: messages.append(record.getMessage())
+    runner.train()
+    assert runner.epoch == 2
+    assert any(message.startswith("NOT WRITTEN") and ".log.json" in message for message in messages)
+    assert any(message.startswith("NOT WRITTEN") and "tf_logs" in message for message in messages)
+
+
 @pytest.mark.parametrize(
     ("save_best", "rule", "values", "best"),
     [
         ("a1", None, (0.5, 0.9, 0.7), 0.9),
         ("rmse", None, (0.5, 0.3, 0.7), 0.3),
         ("rmse", "greater", (0.5, 0.3, 0.7), 0.7),
+        ("rmse", None, (math.nan, 0.3, math.nan, math.inf), 0.3),
     ],
 )
 def test_the_sense_of_a_metric(save_best, rule, values, best):
     hook = CheckpointHook(interval=1, max_keep_ckpts=None, save_best=save_best, rule=rule)
-
-    class Evaluated:
-        epoch = 0
-
     for value in values:
-        Evaluated.epoch += 1
-        Evaluated.evaluation = type("Evaluation", (), {"metrics": {save_best: value}})
-        hook.improved(Evaluated)
+        if hook.is_better(value):
+            hook.best_score = value
     assert hook.best_score == best
 
 

@@ -4,10 +4,12 @@ import pytest
 import tiny
 import torch
 from ranks import run_ranks
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from depthkit import distributed
 from depthkit.hooks import Hook
+from depthkit.registry import MODELS
 from depthkit.runner import StepNumbers
 
 
@@ -204,3 +206,35 @@ def test_resuming_with_another_global_batch_says_so_and_trains_all_epochs(tmp_pa
         "from a run with {'global_batch': 2, 'steps_per_epoch': 12}, this one has {'global_batch': 5, "
         in log.read_text()
     )
+
+
+def test_resuming_takes_the_configs_settings_and_tells_what_changed(tmp_path):
+    tiny.train(tmp_path, "--no-validate", "--cfg-options", "runner.max_epochs=1")
+    options = ("optimizer.weight_decay=5", "runner.max_epochs=1")
+    resumed = tiny.build(tmp_path, "--no-validate", "--resume-from", "auto", "--cfg-options", *options)
+    assert {group["weight_decay"] for group in resumed.optimizer.param_groups} == {5}
+    assert resumed.optimizer.state_dict()["state"][0]["step"] == 12
+    resumed.train()
+    log = max((tmp_path / "run").glob("*.log")).read_text()
+    assert "The config has changed since the checkpoint:\noptimizer.weight_decay: 0.01 -> 5\n" in log
+    assert "All 1 epochs are done: raise runner.max_epochs to go on" in log
+
+
+@MODELS.register
+class LargerModel(tiny.TinyModel):
+    def __init__(self, dropout):
+        super().__init__(dropout)
+        self.more = nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["optimizer={'type':'SGD','lr':0.1}"], "the checkpoint's optimizer is AdamW, the config's SGD"),
+        (["model.type=LargerModel"], "the checkpoint is not of the config's model: [^@]*Missing key"),
+    ],
+)
+def test_resuming_into_another_model_or_optimizer_is_refused(tmp_path, change, message):
+    tiny.train(tmp_path, "--no-validate", "--cfg-options", "runner.max_epochs=1")
+    with pytest.raises(ValueError, match=message):
+        tiny.build(tmp_path, "--no-validate", "--resume-from", "auto", "--cfg-options", *change)

@@ -116,7 +116,8 @@ def test_resume_auto_without_a_checkpoint_starts_afresh(tmp_path):
 
 
 def test_no_validate_evaluates_nothing(tmp_path):
-    runner = tiny.train(tmp_path, "--no-validate")
+    text = "custom_hooks = [dict(type='ConstantBaselineHook', num_images=2)]\n"  # as in the quickstart
+    runner = tiny.train(tmp_path, "--no-validate", text=text)
     assert runner.evaluate is None
     (log,) = runner.work_dir.glob("*.log.json")
     assert {json.loads(line)["mode"] for line in log.read_text().splitlines()[1:]} == {"train"}
