@@ -128,7 +128,7 @@ def kill_and_finish(work_dir: Path, ranks: int, kills: int, rng: random.Random) 
 def kill_while_saving(folder: Path, rng: random.Random) -> int:
     """Kills a process that saves one checkpoint after another; the number of the newest that can be loaded."""
     folder.mkdir()
-    state = {"state_dict": {"weight": torch.arange(300_000.0)}}
+    state = {"state_dict": {"weight": torch.arange(300_000.0)}, "optimizer": {}, "runner": {}, "meta": {}}
     pid = os.fork()
     if pid == 0:
         for number in range(1, 10_000):
