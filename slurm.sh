@@ -1,7 +1,7 @@
 #!/bin/sh
 # Trains through Slurm:
 #   bash slurm.sh PARTITION JOB CONFIG [WORK_DIR] [arguments of depthkit.train]
-# COMMAND=test runs depthkit.test instead.
+# COMMAND=test runs depthkit.test instead; an empty WORK_DIR, '', is the default one.
 # GPUS: processes in all (4). GPUS_PER_NODE: how many on a node (GPUS, up to 8); 0 to train on CPUs. CPUS_PER_TASK (5).
 # SRUN_ARGS: more for srun. The processes meet on the first node (or MASTER_ADDR), at MASTER_PORT, dist_params.port, or
 # a port made of the job's number.
@@ -12,7 +12,8 @@ fi
 partition=$1 job=$2 config=$3 gpus=${GPUS:-4} cpus=${CPUS_PER_TASK:-5}
 per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
 shift 3
-case ${1:--} in
+case ${1--} in
+  '') shift ;;
   -*) ;;
   *) work_dir=$1 && shift && set -- --work-dir "$work_dir" "$@" ;;
 esac

@@ -37,10 +37,11 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
     if args.deterministic:
         be_deterministic()
 
+    timestamp = open_log(config)
     resumed = find_resumed(config)
     state = checkpoint.load_run(resumed) if resumed else None
     config["seed"] = state["runner"]["seed"] if state else draw_seed(config.seed)
-    meta = start_log(config, args, device)
+    meta = {"timestamp": timestamp, **describe(config, args, device)}
 
     torch.manual_seed(config.seed)
     model, criterion = build_model(config, device, fresh=state is None)
@@ -119,18 +120,26 @@ def draw_seed(seed: int | None) -> int:
     return distributed.from_main(secrets.randbits(31) if seed is None else seed)
 
 
-def start_log(config: Config, args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
-    """Opens the work dir and the log; returns what later files of this run should say about it."""
+def open_log(config: Config) -> str:
+    """Opens the work dir and the log in it, which is called by the time that is returned."""
     work_dir, timestamp = Path(config.work_dir), time.strftime("%Y%m%d_%H%M%S")
     if distributed.is_main():
         work_dir.mkdir(parents=True, exist_ok=True)
-        (work_dir / Path(args.config).name).write_text(format_config(config))
+        checkpoint.claim(work_dir)
     logs.setup(work_dir / f"{timestamp}.log", config.log_level, distributed.rank())
+    return timestamp
+
+
+def describe(config: Config, args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """Writes down what runs, and where; returns what later files of this run should say about it."""
+    work_dir = Path(config.work_dir)
+    if distributed.is_main():
+        (work_dir / Path(args.config).name).write_text(format_config(config))
     environment = logs.environment(device, distributed.world_size())
     logger.info("Environment\n%s", "\n".join(f"{name:10} {fact}" for name, fact in environment.items()))
     logger.info("Config %s, resolved in %s\n%s", args.config, work_dir, format_config(config))
     logger.info("Seed %d", config.seed)
-    return {"timestamp": timestamp, "environment": environment, "seed": config.seed, "config": config.plain()}
+    return {"environment": environment, "seed": config.seed, "config": config.plain()}
 
 
 def build_model(config: Config, device: torch.device, fresh: bool) -> tuple[nn.Module, nn.Module]:

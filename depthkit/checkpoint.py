@@ -1,5 +1,6 @@
 """Checkpoint files: written whole or not at all, verified before they are used."""
 
+import fcntl
 import logging
 import os
 import re
@@ -59,6 +60,18 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def claim(folder: Path) -> None:
+    """Keeps other runs from writing to `folder` until this process ends, in whatever way; where one does already,
+    ValueError. File systems without locks keep nobody out."""
+    lock = os.open(folder / ".lock", os.O_CREAT | os.O_WRONLY)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise ValueError(f"another run writes to {folder}: wait for its end, or choose another --work-dir") from None
+    except OSError as error:
+        logger.debug("%s has no locks: %s", folder, error)
 
 
 def remove_partial(folder: Path) -> None:

@@ -31,7 +31,7 @@ def setup(log_file: Path, level: str, rank: int) -> None:
     terminal.setLevel(level if rank == 0 else logging.WARNING)
     handlers: list[logging.Handler] = [terminal]
     if rank == 0:
-        handlers.append(logging.FileHandler(log_file))
+        handlers.append(logging.FileHandler(log_file, delay=True))  # no message, no file
     for handler in handlers:
         handler.setFormatter(formatter)
     logger.handlers = handlers

@@ -1,6 +1,8 @@
 import os
 import pickle
 import resource
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -175,3 +177,19 @@ def test_latest_follows(tmp_path):
         checkpoint.point_latest(path)
         assert checkpoint.load(tmp_path / "latest.pth") == {"epoch": epoch}
         assert os.readlink(tmp_path / "latest.pth") == path.name
+
+
+CLAIM = (
+    "import sys; from pathlib import Path; from depthkit.checkpoint import claim; claim(Path(sys.argv[1])); print(1)"
+)
+
+
+def test_one_process_at_a_time_claims_a_folder(tmp_path):
+    command = [sys.executable, "-c", CLAIM, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout.readline() == b"1\n"
+        with pytest.raises(ValueError, match=f"another run writes to {tmp_path}: wait for its end"):
+            checkpoint.claim(tmp_path)
+        first.kill()
+    checkpoint.claim(tmp_path)
+    checkpoint.claim(tmp_path)  # a process is not in its own way

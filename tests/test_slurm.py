@@ -81,7 +81,7 @@ def test_four_processes_on_two_nodes(slurm):
 
 def test_variables_choose_the_size(slurm):
     options = {"GPUS": "1", "CPUS_PER_TASK": "3", "SRUN_ARGS": "--nodelist=n2 --comment=x", "OMP_NUM_THREADS": "2"}
-    done = slurm("dev", "job", "a.py", "--seed", "1", **options)
+    done = slurm("dev", "job", "a.py", "", "--seed", "1", **options)  # no work dir
     (found,) = environments(done)
     assert [found[key] for key in ("CUDA_VISIBLE_DEVICES", "SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS")] == ["0", "3", "2"]
     assert found["SLURMD_NODENAME"] == "n2"

@@ -115,6 +115,25 @@ def test_resume_auto_without_a_checkpoint_starts_afresh(tmp_path):
     assert "There is no checkpoint in" in log.read_text()
 
 
+def test_a_damaged_checkpoint_that_is_passed_over_stands_in_the_log(tmp_path):
+    runner = tiny.train(tmp_path, "--no-validate")
+    (tmp_path / "run" / "epoch_2.pth").write_bytes(b"damaged")
+    for log in runner.work_dir.glob("*.log"):
+        log.unlink()
+    assert tiny.build(tmp_path, "--no-validate", "--resume-from", "auto").epoch == 1
+    (log,) = runner.work_dir.glob("*.log")
+    assert "epoch_2.pth is damaged or no checkpoint" in log.read_text()
+
+
+def test_a_refused_start_leaves_no_log(tmp_path):
+    runner = tiny.train(tmp_path, "--no-validate", "--cfg-options", "runner.max_epochs=1")
+    for log in runner.work_dir.glob("*.log"):
+        log.unlink()
+    with pytest.raises(ValueError, match="holds checkpoints of an earlier run"):
+        tiny.build(tmp_path)
+    assert not list(runner.work_dir.glob("*.log"))
+
+
 def test_no_validate_evaluates_nothing(tmp_path):
     text = "custom_hooks = [dict(type='ConstantBaselineHook', num_images=2)]\n"  # as in the quickstart
     runner = tiny.train(tmp_path, "--no-validate", text=text)
