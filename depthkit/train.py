@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from signal import Signals
@@ -34,14 +35,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         config = read_config(args)
+    except USERS_ERRORS as error:  # the same on all ranks
+        sys.exit(f"depthkit.train: {error}" if is_first_on_host() else 1)
+    try:
         # torch comes in here: --help, a mistyped flag and a wrong config key answer without it
         from depthkit.build import build_runner
-        from depthkit.distributed import close, init
+        from depthkit.distributed import close, init, rank
 
         runner = build_runner(config, args, init(args.launcher, **config.dist_params))
     except USERS_ERRORS as error:
         logger.debug("where it happened:", exc_info=True)
-        sys.exit(f"depthkit.train: {error}")
+        sys.exit(f"depthkit.train{f' rank {rank()}' if rank() else ''}: {error}")
     try:
         runner.train()
     except Exception as error:
@@ -55,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         logger.info("Stopped by %s after %d steps; %s", Signals(runner.stop).name, runner.step, what_next)
         sys.exit(128 + runner.stop)
+
+
+def is_first_on_host() -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "SLURM_LOCALID"))
 
 
 def tell(error: Exception, place: str) -> None:

@@ -189,6 +189,15 @@ def test_each_mistake_gives_one_clear_error(tmp_path, case):
         tiny.build(tmp_path, "--cfg-options", option)
 
 
+@pytest.mark.parametrize(
+    ("local_rank", "said"), [("0", "depthkit.train: there is no config .*absent.py"), ("1", "^1$")]
+)
+def test_one_rank_of_a_host_tells_of_a_wrong_config(monkeypatch, local_rank, said):
+    monkeypatch.setenv("LOCAL_RANK", local_rank)
+    with pytest.raises(SystemExit, match=said):
+        main(["absent.py"])
+
+
 def test_a_missing_dataset_says_where_and_what_to_do(tmp_path):
     options = ["pretrained=None", "data.train.data_root=absent", "data.workers_per_gpu=0"]
     config = str(ROOT / "configs" / "swin_nyu.py")
