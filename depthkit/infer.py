@@ -19,8 +19,8 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m depthkit.infer",
-        description="Predicts depth. For each image writes NAME_depth.png, 16 bits in millimetres, and NAME_color.png,"
-        " both at the image's size.",
+        description="Predicts depth. For each image writes NAME_depth.png, millimetres in 16 bits, so 65.535 m at most,"
+        " and NAME_color.png, both at the image's size.",
     )
     add = parser.add_argument
     add("checkpoint", help="an epoch_N.pth, latest.pth or best_*.pth of a training run, or another's weights")

@@ -73,6 +73,14 @@ def test_weights_must_fit(weights):
         ConcatDataset(datasets=[Letters(letters="a"), Letters(letters="b")], weights=weights)
 
 
+@pytest.mark.parametrize(
+    "options", [{"pipeline": [Draw()]}, {"cache": "folder"}, {"max_depth": 3}, {"datasets": []}], ids=str
+)
+def test_what_belongs_to_the_parts_is_refused(options):
+    with pytest.raises(ValueError, match="each of the datasets has its own|a set of several has none"):
+        ConcatDataset(**{"datasets": [Letters(letters="a")]} | options)
+
+
 def test_a_part_without_depth_leaves_nothing_to_score():
     part, blind = Letters(letters="ab", max_depth=10), Letters(letters="c", max_depth=10)
     assert ConcatDataset(datasets=[part]).has_depth

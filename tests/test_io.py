@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -56,7 +58,22 @@ def test_photos_stand_upright_as_viewers_show_them(tmp_path):
     pixels = np.zeros((4, 6, 3), np.uint8)
     pixels[:, :3] = 255
     Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif)
-    np.testing.assert_array_equal(read_image(tmp_path / "photo.png"), pixels.transpose(1, 0, 2))
+    np.testing.assert_array_equal(read_image(tmp_path / "photo.png"), pixels.transpose(1, 0, 2)[:, ::-1])
+
+
+def test_a_careless_writer_of_exif_does_no_harm(tmp_path):
+    head, entry = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2), struct.Struct("<HHII").pack
+    maker = entry(271, 5, 1, 38)  # a name as a fraction, which stands behind the entries
+    exif = head + maker + entry(274, 3, 1, 3) + struct.pack("<III", 0, 3, 2)
+    Image.new("RGB", (4, 2), (255, 0, 0)).save(tmp_path / "photo.jpg", exif=exif)
+    assert read_image(tmp_path / "photo.jpg").shape == (2, 4, 3)
+
+
+@pytest.mark.parametrize("array", [np.zeros((0, 80)), np.array([["1.5"]]), np.zeros((2, 2, 3))])
+def test_an_array_that_is_no_map_is_refused_by_name(tmp_path, array):
+    np.save(tmp_path / "depth.npy", array)
+    with pytest.raises(ValueError, match=r"depth.npy holds .* of \(.*\); rows and columns of numbers are needed"):
+        read_depth(tmp_path / "depth.npy", scale=1)
 
 
 def test_images_are_rgb_whatever_the_file_is(tmp_path):
@@ -111,7 +128,7 @@ def test_arrays_that_are_no_depth_are_refused(tmp_path):
     (tmp_path / "rgb.pfm").write_bytes(b"PF\n1 1\n-1.0\n" + bytes(12))
     (tmp_path / "cut.pfm").write_bytes(b"Pf\n2 2\n-1.0\n" + bytes(12))
     for name, message in (
-        ("three.npy", r"holds an array of \(4, 5, 3\)"),
+        ("three.npy", r"holds float64 of \(4, 5, 3\)"),
         ("two.npz", "cannot be read as one array"),
         ("objects.npy", "cannot be read as one array"),
         ("cut.npy", "cannot be read as one array"),

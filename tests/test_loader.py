@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from depthkit.data.dataset import DepthDataset
-from depthkit.data.loader import TrainSampler, eval_loader, to_device, train_loader
+from depthkit.data.loader import TrainSampler, collate, eval_loader, to_device, train_loader
 from depthkit.data.sample import Sample
 
 
@@ -103,6 +103,14 @@ def test_the_keys_of_a_batch():
     moved = to_device(batch, torch.device("meta"))
     assert moved["image"].is_meta
     assert moved["path"] == batch["path"]
+
+
+def test_a_batch_has_what_all_its_samples_have():
+    plain = {"image": torch.zeros(3, 2, 2), "depth": torch.zeros(1, 2, 2), "path": "a"}
+    known = plain | {"intrinsics": torch.eye(3), "path": "b"}
+    for items in ([plain, known], [known, plain]):
+        assert collate(items).keys() == plain.keys()
+    assert collate([known, known]).keys() == known.keys()
 
 
 def test_two_sizes_in_a_training_batch_are_refused_by_name():

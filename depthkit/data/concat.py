@@ -25,8 +25,13 @@ class ConcatDataset(DepthDataset):
     def __post_init__(self) -> None:
         if self.weights is not None and (len(self.weights) != len(self.datasets) or min(self.weights) <= 0):
             raise ValueError(f"{len(self.datasets)} datasets have weights {self.weights}: give each one above 0")
+        if not self.datasets:
+            raise ValueError("a set of several has none: give datasets, or times above 0")
+        if self.pipeline or self.cache or self.max_depth:
+            raise ValueError("each of the datasets has its own pipeline, cache and max_depth: set them there")
         self.protocol = self.protocol or self.datasets[0].protocol
-        self.max_depth = self.max_depth or max(dataset.max_depth for dataset in self.datasets)
+        self.min_depth = min(dataset.min_depth for dataset in self.datasets)
+        self.max_depth = max(dataset.max_depth for dataset in self.datasets)
         for dataset in self.parts():
             dataset.seed = self.seed
 

@@ -1,6 +1,7 @@
 """Image and depth files to arrays, and back. Every error names the file."""
 
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,10 +10,21 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.ExifTags import Base as Exif
 
 # pillow's words for damage; a changed byte can also ask for an absurd size
-DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+# what makes a photo upright, by the orientation in its EXIF data
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def _open(path: str | Path) -> Image.Image:
@@ -21,12 +33,12 @@ def _open(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)
+            orientation = image.getexif().get(Exif.Orientation)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
     except DAMAGE as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    return image
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
 def _is_8_bit(image: Image.Image) -> bool:
@@ -64,8 +76,8 @@ def read_png(path: str | Path) -> np.ndarray:
 
 
 def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
-    """bool, of `size` (H, W): True where a mask, an image or .npy file, is not 0."""
-    mask = read_array(path) if Path(path).suffix == ".npy" else np.asarray(_open(path).convert("L"))
+    """bool, of `size` (H, W): True where a mask, an image, .npy or .npz file, is not 0."""
+    mask = read_array(path) if Path(path).suffix in (".npy", ".npz") else np.asarray(_open(path).convert("L"))
     mask = one_channel(mask, path)
     if mask.shape != size:
         raise ValueError(f"{path} has {mask.shape} pixels, its depth {size}")
@@ -76,8 +88,8 @@ def one_channel(array: np.ndarray, path: str | Path) -> np.ndarray:
     """(H, W), (H, W, 1) or (1, H, W) -> (H, W)."""
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[..., 0] if array.shape[2] == 1 else array[0]
-    if array.ndim != 2:
-        raise ValueError(f"{path} holds an array of {array.shape}; rows and columns alone are needed")
+    if array.ndim != 2 or not array.size or array.dtype.kind not in "buif":
+        raise ValueError(f"{path} holds {array.dtype} of {array.shape}; rows and columns of numbers are needed")
     return array
 
 

@@ -73,14 +73,16 @@ def sizes(item: Batch) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def collate(items: list[Batch]) -> Batch:
-    """Samples of one size as a batch: image uint8 (B,3,H,W), depth float32 (B,1,Hd,Wd), position (B,), list of path."""
+    """Samples of one size as a batch: image uint8 (B,3,H,W), depth float32 (B,1,Hd,Wd), position (B,), list of path;
+    and what else all of them have, so no intrinsics where one sample's camera is not known."""
     for item in items:
         if sizes(item) != sizes(items[0]):
             raise ValueError(
                 f"one batch, two sizes: {items[0]['path']} has image and depth of {sizes(items[0])}, {item['path']} of"
                 f" {sizes(item)}; put a RandomCrop into the training pipeline"
             )
-    return default_collate(items)
+    shared = [key for key in items[0] if all(key in item for item in items)]
+    return default_collate([{key: item[key] for key in shared} for item in items])
 
 
 def collate_by_size(items: list[Batch]) -> list[Batch]:

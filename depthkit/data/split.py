@@ -14,7 +14,7 @@ from depthkit.data.io import read_depth, read_image
 from depthkit.data.sample import Sample
 
 WORD = re.compile(r'"([^"]*)"|(\S+)')
-FOCAL_LENGTH = re.compile(r"\d+\.?\d*")
+FOCAL_LENGTH = re.compile(r"\d+\.?\d*(e[+-]?\d+)?")
 
 
 class Entry(NamedTuple):
@@ -81,7 +81,10 @@ class SplitDataset(DepthDataset):
 
 def read_split(split: Path, images: Path, depths: Path, extra: re.Pattern = FOCAL_LENGTH) -> list[Entry]:
     """The pairs that a text file lists, in its order; a line that is malformed, or no pair at all, is an error."""
-    lines = enumerate(split.read_text(encoding="utf-8-sig").splitlines(), start=1)  # editors of Windows add a mark
+    try:
+        lines = enumerate(split.read_text(encoding="utf-8-sig").splitlines(), start=1)  # editors of Windows add a mark
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{split} is not UTF-8 text: {error}") from error
     found = [parse_line(line, images, depths, extra, f"{split}, line {number}") for number, line in lines]
     entries = [entry for entry in found if entry]
     if not entries:

@@ -89,8 +89,8 @@ def common_size(sample: Sample) -> tuple[int, int]:
     size = sample.image.shape[:2]
     if size != sample.depth.shape:
         raise ValueError(
-            f"{sample.path}: the image has {times(size)} pixels, its depth {times(sample.depth.shape)}; a transform"
-            f" that moves pixels needs them equal"
+            f"{sample.path}: the image has {times(size)} pixels, its depth {times(sample.depth.shape)}; transforms that"
+            f" move pixels need them equal: let Resize(size={sample.depth.shape}) stand before them"
         )
     return size
 
