@@ -43,9 +43,9 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
     config["seed"] = state["runner"]["seed"] if state else draw_seed(config.seed)
     meta = {"timestamp": timestamp, **describe(config, args, device)}
 
+    loader, evaluate = build_data(config, device, validate=not args.no_validate)
     torch.manual_seed(config.seed)
     model, criterion = build_model(config, device, fresh=state is None)
-    loader, evaluate = build_data(config, device, validate=not args.no_validate)
     steps_per_epoch = loader.batch_sampler.steps_per_epoch
     steps = {"total_steps": config.runner.max_epochs * steps_per_epoch, "steps_per_epoch": steps_per_epoch}
     lr_scale = scale_lr(config) if args.auto_scale_lr else 1.0
