@@ -37,7 +37,8 @@ class FixedCrop:
 @dataclass(frozen=True)
 class Protocol:
     """Which pixels are scored: those in the crop with min_depth < target < max_depth, in metres; and of what: the
-    model's prediction, or with `flip` its mean with the one for the mirrored image, cut at max_depth.
+    model's prediction, or with `flip` its mean with the one for the mirrored image, cut at max_depth. `flip` is None
+    where the predictions were made before, somehow.
 
     `crop` takes a depth map's height and width, returns the rows and columns that count, and prints as what it does.
     `align` fits each image's prediction to its target first: see `align`. `average` is over the pixels of an "image",
@@ -48,7 +49,7 @@ class Protocol:
     crop: Callable[[int, int], tuple[slice, slice]] | None
     min_depth: float
     max_depth: float
-    flip: bool
+    flip: bool | None
     align: str = "none"
     average: str = "image"
 
@@ -85,7 +86,11 @@ class Protocol:
                 "scale": "scale of each image, least squares",
                 "scale_shift": "scale and shift of each image, least squares",
             }[self.align],
-            "flip": "mean with the mirrored image's prediction" if self.flip else "no",
+            "flip": {
+                True: "mean with the mirrored image's prediction",
+                False: "no",
+                None: "as the predictions were made",
+            }[self.flip],
             "averaging": {"image": "over the pixels of an image, then over images", "pixel": "over all pixels alike"}[
                 self.average
             ],

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("depthkit")
 
 SUBMISSION_SCALE = 256  # of the KITTI benchmark's 16-bit PNGs
+COARSEST = 100  # steps a metre that a prediction is rounded to
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -37,7 +38,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add("config", help="a config file, such as configs/swin_nyu.py")
     add("checkpoint", nargs="?", help="ours or another's weights (default: the best in the work dir, else the newest)")
     add("--work-dir", help="folder of the run (default: work_dirs/ and the config's path)")
-    add("--split", choices=("test", "val", "train"), default="test", help="which set (default: %(default)s)")
+    add("--split", choices=("test", "val"), default="test", help="which set (default: %(default)s)")
     add("--protocol", help="how to score, such as nyu_eigen or full (default: the dataset's)")
     add("--align", choices=("none", "scale", "scale_shift"), help="fit each prediction to its target first")
     add("--average", choices=("image", "pixel"), help="what has one vote (default: the image)")
@@ -57,11 +58,22 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
+        check(args)
         config = load_config(args.config, args.cfg_options)
         config["work_dir"] = str(args.work_dir or config.work_dir or default_work_dir(args.config))
         run(args, config)
     except (ValueError, OSError) as error:  # what the user can mend: the message says how
         sys.exit(f"depthkit.test: {error}")
+
+
+def check(args: argparse.Namespace) -> None:
+    """A ValueError for options that do not go together."""
+    if args.window and min(args.window) < 1:
+        raise ValueError(f"--window {args.window[0]} {args.window[1]}: it takes numbers above 0")
+    if args.window and args.ensemble:
+        raise ValueError("--window is for a model; --ensemble scores predictions that are made already")
+    if args.npz and not args.out:
+        raise ValueError("--npz says how --out writes: name a folder with --out")
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
@@ -80,8 +92,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     scored = loader.dataset.has_depth and not args.format_only
     if not (scored or args.out or args.format_only or args.show_dir):
         raise ValueError("this set has no depth to score with: ask for --out, --format-only or --show-dir")
+    observe = build_observer(args, loader.dataset, config.model)
     predict = build_predict(args, config, source, loader.dataset, protocol.flip, device)
-    observe = build_observer(args, loader.dataset, config.model.min_depth, config.model.max_depth)
     with torch.no_grad():
         if scored:
             report(score(predict, loader, protocol, device, more=True, observe=observe), args, config, source)
@@ -107,11 +119,12 @@ def choose_protocol(args: argparse.Namespace, dataset: "DepthDataset") -> "Proto
     """The protocol that was asked for, else the dataset's, with the changes that were asked for."""
     from depthkit.protocols import find_protocol
 
-    changes = {"align": args.align, "average": args.average}
-    protocol = find_protocol(args.protocol or dataset.protocol or "full")
+    protocol = find_protocol(args.protocol or dataset.protocol or "full").within(dataset.min_depth, dataset.max_depth)
     return replace(
-        protocol.within(dataset.min_depth, dataset.max_depth),
-        **{name: value for name, value in changes.items() if value},
+        protocol,
+        align=args.align or protocol.align,
+        average=args.average or protocol.average,
+        flip=None if args.ensemble else protocol.flip,
     )
 
 
@@ -120,7 +133,7 @@ def build_predict(
     config: Config,
     source: Path | None,
     dataset: "DepthDataset",
-    flip: bool,
+    flip: bool | None,
     device: "torch.device",
 ) -> "Callable[[dict[str, Any]], Tensor]":
     """From a batch to depths (B,1,h,w): those of the model in `source`, or without one the mean of an ensemble's."""
@@ -135,26 +148,57 @@ def build_predict(
     return lambda batch: predict_depth(model, batch["image"], batch.get("intrinsics"), flip=flip, window=window)
 
 
-def build_observer(args: argparse.Namespace, dataset: "DepthDataset", min_depth: float, max_depth: float) -> "Observer":
-    """Writes each image's prediction wherever it was asked for."""
+def build_observer(args: argparse.Namespace, dataset: "DepthDataset", model: dict[str, Any]) -> "Observer":
+    """Writes each image's prediction wherever it was asked for; `model` is the config's. PNGs that cannot hold the
+    predictions are a ValueError."""
     from depthkit.data.io import write_depth_npz, write_depth_png, write_image
     from depthkit.visualize import strip
+
+    scale, lowest, highest = dataset.depth_scale, model.get("min_depth", 1e-3), model["max_depth"]
+    if args.out and not args.npz and not COARSEST <= scale <= 65535 / highest:
+        raise ValueError(
+            f"a 16-bit PNG of metres times {scale:g}, the dataset's depth_scale, does not hold depths up to"
+            f" {highest:g} m to the centimetre: add --npz"
+        )
+    files = Files()
 
     def observe(batch: dict[str, Any], prediction: "Tensor") -> None:
         for place, path in enumerate(batch["path"]):
             name, depth = dataset.name(path), prediction[place, 0].cpu().numpy()
             if args.out and args.npz:
-                write_depth_npz(args.out / f"{name}.npz", depth)
+                write_depth_npz(files.place(args.out, name, ".npz", path), depth)
             elif args.out:
-                write_depth_png(args.out / f"{name}.png", depth, dataset.depth_scale)
+                write_depth_png(files.place(args.out, name, ".png", path), depth, scale)
             if args.format_only:
-                write_depth_png(args.format_only / f"{Path(name).name}.png", depth, SUBMISSION_SCALE)
+                submitted = files.place(args.format_only, Path(name).name, ".png", path)
+                write_depth_png(submitted, depth, SUBMISSION_SCALE)
             if args.show_dir:
                 image, target = batch["image"][place].permute(1, 2, 0), batch["depth"][place, 0]
-                picture = strip(image.cpu().numpy(), target.cpu().numpy(), depth, min_depth, max_depth)
-                write_image(args.show_dir / f"{name}.png", picture)
+                picture = strip(image.cpu().numpy(), target.cpu().numpy(), depth, lowest, highest)
+                write_image(files.place(args.show_dir, name, ".png", path), picture)
 
     return observe
+
+
+class Files:
+    """Where what belongs to images goes: each thing into a file of its own, and none over an image."""
+
+    def __init__(self) -> None:
+        self.written: dict[Path, str] = {}
+
+    def place(self, folder: Path, name: str, suffix: str, path: str) -> Path:
+        file = file_for(folder, name, suffix)
+        if file.resolve() == Path(path).resolve():
+            raise ValueError(f"{file} is the image itself: choose another folder")
+        if file in self.written:
+            raise ValueError(f"{file} would be written for {self.written[file]} and for {path}: choose other folders")
+        self.written[file] = path
+        return file
+
+
+def file_for(folder: Path, name: str, suffix: str) -> Path:
+    """The file in `folder` about the image that its dataset calls `name`: below it, wherever the image lies."""
+    return folder.joinpath(*(part for part in Path(name + suffix).parts if part not in ("..", "/")))
 
 
 def read_mean(folders: Sequence[Path], dataset: "DepthDataset", paths: Sequence[str]) -> "Tensor":
@@ -168,8 +212,12 @@ def read_mean(folders: Sequence[Path], dataset: "DepthDataset", paths: Sequence[
     for path in paths:
         depths = []
         for folder in folders:
-            arrays, png = folder / f"{dataset.name(path)}.npz", folder / f"{dataset.name(path)}.png"
+            arrays, png = (file_for(folder, dataset.name(path), suffix) for suffix in (".npz", ".png"))
             depths.append(read_array(arrays) if arrays.exists() else read_depth_png(png, dataset.depth_scale))
+        if len({depth.shape for depth in depths}) > 1:
+            raise ValueError(
+                f"the predictions for {path} are of {', '.join(str(depth.shape) for depth in depths)} pixels"
+            )
         means.append(np.mean(depths, axis=0, dtype=np.float32))
     return torch.from_numpy(np.stack(means))[:, None]
 
@@ -182,11 +230,17 @@ def report(evaluation: "Evaluation", args: argparse.Namespace, config: Config, s
 
     if not is_main():
         return
-    print(evaluation.table())
     protocol, window = evaluation.protocol, "x".join(map(str, args.window or []))
+    chosen = bool(source) and source.name.startswith("best_") and config.data.val == config.data[args.split]
+    print(evaluation.table())
+    if window:
+        print(f"window:    {window}")
+    if chosen:
+        print("selection: the checkpoint is the best of its run on this very set")
     names = [source.stem if source else "ensemble", args.split, protocol.name, protocol.align, protocol.average, window]
     path = Path(config.work_dir, "_".join(name for name in names if name not in ("none", "image", "")) + ".json")
-    results = {"checkpoint": str(source or args.ensemble), **protocol.facts(), "window": window or "none"}
+    results = {"checkpoint": str(source or args.ensemble), **protocol.facts()}
+    results |= {"window": window or "none", "selected_on_this_set": chosen}
     results |= {"num_images": evaluation.num_images, "num_skipped": evaluation.num_skipped}
     results |= {"metrics": finite(evaluation.metrics), "ranges": [finite(row) for row in evaluation.ranges]}
     with whole(path) as partial:

@@ -115,6 +115,7 @@ def test_predictions_pictures_and_ensembles(trained, tmp_path):
         aligned = run(trained, "--align", align, split=kind)
         same = ensemble["metrics"]["abs_rel"] == pytest.approx(aligned["metrics"]["abs_rel"], rel=1e-4)
         assert same == other
+    assert ensemble["flip"] == "as the predictions were made"
     mean = read_array(tmp_path / "mean" / "room" / "3.npz")
     np.testing.assert_allclose(mean, 1.5 * read_array(tmp_path / "npz" / "room" / "3.npz"), rtol=1e-5)
     assert plain["metrics"]["abs_rel"] > 0
@@ -143,9 +144,33 @@ def test_options_change_what_is_scored(trained):
     assert windows["metrics"]["abs_rel"] != plain["metrics"]["abs_rel"]
 
 
+def test_nothing_is_written_outside_the_folder_or_over_another_file(trained, tmp_path):
+    assert command.file_for(Path("out"), "../data/rgb/a.b", ".png") == Path("out/data/rgb/a.b.png")
+    assert command.file_for(Path("out"), "/data/a", ".npz") == Path("out/data/a.npz")
+    folder, config = trained
+    before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+    arguments = [str(config), "--work-dir", str(folder / "run")]
+    with pytest.raises(SystemExit, match=r"room/0.png is the image itself: choose another folder"):
+        command.main([*arguments, "--out", str(folder)])
+    assert before == {path: path.read_bytes() for path in folder.rglob("*.png")}
+    with pytest.raises(SystemExit, match=r"would be written for .*0.png and for .*0.png: choose other folders"):
+        command.main([*arguments, "--out", str(tmp_path / "b"), "--show-dir", str(tmp_path / "b")])
+
+
+@pytest.mark.parametrize("change", ["data = dict(test=dict(depth_scale=1))", "model = dict(max_depth=80)"])
+def test_predictions_that_a_png_does_not_hold_ask_for_npz(trained, tmp_path, change):
+    _, config = trained
+    (tmp_path / "other.py").write_text(f"_base_ = {str(config)!r}\n{change}\n")
+    with pytest.raises(SystemExit, match="a 16-bit PNG of metres times .* does not hold .*: add --npz"):
+        command.main([str(tmp_path / "other.py"), "absent.pth", "--out", str(tmp_path / "out")])
+
+
 def test_mistakes_give_one_clear_error(trained, tmp_path):
     _, config = trained
     for arguments, message in (
+        (["--window", "0", "64"], "--window 0 64: it takes numbers above 0"),
+        (["--window", "64", "64", "--ensemble", "a"], "--window is for a model"),
+        (["--npz"], "--npz says how --out writes"),
         (["--work-dir", str(tmp_path / "empty")], "there is no checkpoint in .*empty: name one"),
         (["absent.pth"], "there is no checkpoint absent.pth"),
         (["--protocol", "kitti"], "no evaluation protocol 'kitti'; did you mean 'kitti_"),
