@@ -173,9 +173,9 @@ class CheckpointHook(Hook):
     """Saves epoch_N.pth every `interval` epochs and after the last, latest.pth, and the best one by a metric.
 
     In between it saves step_N.pth every `steps` steps, every `minutes` minutes, where a signal stops the run, and where
-    what follows an epoch, as its evaluation, fails; the next checkpoint takes its place. The hook stands last, so that a checkpoint knows its own score. `rule` says whether
-    "less" or "greater" is better; None takes the usual sense of the metric. `max_keep_ckpts` bounds the number of epoch
-    files; None keeps all.
+    what follows an epoch, as its evaluation, fails; the next checkpoint takes its place. The hook stands last, so that
+    a checkpoint knows its own score. `rule` says whether "less" or "greater" is better; None takes the usual sense of
+    the metric. `max_keep_ckpts` bounds the number of epoch files; None keeps all.
 
     A save that fails, on a full disk, leaves the earlier files as they are and the run goes on; the third in a row
     stops it.
