@@ -96,6 +96,7 @@ def test_training_reaches_every_parameter(recipe, tmp_path):
     # two steps: some layers begin at 0, and what lies before them gets no gradient in the first
     config["runner"] = type(config)({"max_epochs": 1, "iters_per_epoch": 2})
     config["custom_hooks"] = []
+    config["evaluation"] = type(config)({"interval": 1, "save_best": None, "rule": None})
     config["log_config"] = type(config)({"interval": 1, "hooks": [{"type": "TextLoggerHook"}]})
     runner = build_runner(config, args, torch.device("cpu"))
     runner.train()

@@ -7,6 +7,7 @@ import argparse
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -274,6 +275,7 @@ def main() -> None:
     survived = kill_and_finish(folder / "killed", args.ranks, args.kills, rng)
     assert_equal(folder / "killed", folder / "reference")
     print(f"{args.kills} kills of {args.ranks} ranks, {survived} with a checkpoint to go on from: weights equal")
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
