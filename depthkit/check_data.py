@@ -14,9 +14,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m depthkit.check_data",
         description="Reads every pair of the training, validation and test set. Lists files that are missing, cannot be"
-        " read or have no partner, images and depths of different sizes, depths of a wrong type, without a measured"
-        " pixel, or of a scale unlike the others'. Shows how much is measured, and how far. Ends with 1 if there is a"
-        " fault.",
+        " read or have no partner, what the pipeline refuses, images and depths of different shapes, depths of a wrong"
+        " type, without a measured pixel, or of a scale unlike the others'. Shows how much is measured, and how far."
+        " Ends with 1 if there is a fault.",
     )
     add = parser.add_argument
     add("config", help="a config file, such as configs/swin_nyu.py")

@@ -1,4 +1,4 @@
-"""A folder with twelve kinds of damaged pairs, as the command sees it."""
+"""Folders with twelve kinds of damaged pairs and more, as the command sees it."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ DAMAGE = {
     "a web page": (lambda image, depth: image.write_text("<html>404</html>"), "cannot be read"),
     "depth of 8 bits": (lambda image, depth: save(depth, "L", (32, 24), 7), "has 8 bits a channel"),
     "depth as the image": (lambda image, depth: image.write_bytes(depth.read_bytes()), "has more than 8 bits"),
-    "other size": (lambda image, depth: write(depth, 2.0, (12, 16)), r"has (24, 32) pixels, its depth (12, 16)"),
+    "other size": (lambda image, depth: write(depth, 2.0, (12, 16)), "transforms that move pixels need them equal"),
     "nothing measured": (lambda image, depth: write(depth, 0.0), "no depth lies in 0.001 to 60 m: the file has 0 to 0"),
     "other scale": (
         lambda image, depth: write(depth, 20.0),
@@ -57,6 +57,7 @@ def config(tmp_path):
     (tmp_path / "split.txt").write_text("".join(f"{i}.png {i}d.png\n" for i in range(30)))
     path = tmp_path / "config.py"
     dataset = {"type": "NYUDataset", "data_root": str(tmp_path), "split": "split.txt", "max_depth": 60}
+    dataset |= {"pipeline": [{"type": "RandomFlip", "prob": 0.5}]}
     path.write_text(f"data = dict(train={dataset}, val={dataset})\n")
     return path
 
@@ -86,6 +87,21 @@ def test_each_kind_of_damage_is_found_and_nothing_else(config, tmp_path, capsys)
         assert message in fault, name
         assert str(tmp_path / f"{i}.png") in fault or str(tmp_path / f"{i}d.png") in fault, name
     assert "train: 30 pairs, 12 with a fault\n" in capsys.readouterr().out
+
+
+def test_depths_may_be_smaller_where_nothing_moves_pixels_but_not_of_another_shape(config, tmp_path, capsys):
+    write(tmp_path / "3d.png", 2.0, (12, 16))
+    write(tmp_path / "4d.png", 2.0, (24, 24))
+    assert run(config, "--cfg-options", "data.train.pipeline=[]", "data.val.pipeline=[]") == 1
+    said = capsys.readouterr().out
+    assert "train: 30 pairs, 1 with a fault\n" in said
+    assert "4.png: the image has 24 x 32 pixels, its depth 24 x 24: they do not show the same\n" in said
+
+
+def test_what_a_transform_refuses_is_found_before_a_training(config, capsys):
+    crop = [{"type": "RandomCrop", "crop_size": (32, 32)}]  # of images of 24 x 32
+    assert run(config, "--cfg-options", f"data.train.pipeline={crop}", f"data.val.pipeline={crop}") == 1
+    assert "train: 30 pairs, 30 with a fault\n" in capsys.readouterr().out
 
 
 def test_a_missing_split_is_one_clear_error(config, capsys):

@@ -10,6 +10,7 @@ from depthkit.data.dataset import DepthDataset
 
 EDGES = (0, 1, 2, 3, 5, 10, 20, 40, 80, np.inf)  # of the depth histogram, metres
 UNUSUAL = 5  # a median depth so many times above or below that of the whole set is suspicious: a wrong scale
+STRETCH = 1.02  # how much more an image may be stretched than its depth; their sizes may differ
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Inspection(Dataset):
     def __getitem__(self, index: int) -> Finding:
         try:
             sample = self.dataset.load(index)
+            self.dataset.prepare(sample, index)
         except (ValueError, OSError) as error:  # each names its file
             return Finding(f"sample {index}", str(error))
         depth = self.dataset.within_range(sample.depth)
@@ -45,8 +47,10 @@ class Inspection(Dataset):
             low, high = np.nanmin(sample.depth), np.nanmax(sample.depth)
             allowed = f"{self.dataset.min_depth:g} to {self.dataset.max_depth:g} m"
             return Finding(sample.path, f"no depth lies in {allowed}: the file has {low:g} to {high:g} m")
-        if sample.image.shape[:2] != depth.shape:
-            return Finding(sample.path, f"the image has {sample.image.shape[:2]} pixels, its depth {depth.shape}")
+        (height, width), (depth_height, depth_width) = sample.image.shape[:2], depth.shape
+        if not 1 / STRETCH <= height * depth_width / (width * depth_height) <= STRETCH:
+            sizes = f"{height} x {width} pixels, its depth {depth_height} x {depth_width}"
+            return Finding(sample.path, f"the image has {sizes}: they do not show the same")
         measured = depth[depth > 0]
         histogram = np.histogram(measured, EDGES)[0]
         return Finding(sample.path, "", measured.size / depth.size, float(np.median(measured)), histogram)

@@ -62,6 +62,10 @@ class DepthDataset(Dataset, ABC):
         the samples that the whole run deals, whichever worker or rank makes it."""
         position, index = key
         sample = through_cache(self.cache_file(index), lambda: self.load(index)) if self.cache else self.load(index)
+        return self.prepare(sample, position)
+
+    def prepare(self, sample: Sample, position: int) -> dict[str, Any]:
+        """What a loaded sample is at `position`, through the pipeline."""
         rng = np.random.default_rng((self.seed, position))
         for transform in self.pipeline:
             sample = transform(sample, rng)
