@@ -36,7 +36,8 @@ class Registry:
 
         Dicts with a "type" inside `config`, in lists too, are built first by the same registry, so a class takes
         objects and never sees a config. `runtime` adds what no config can say, such as an optimizer's parameters.
-        A key that the entry does not take, or one that it misses, is a ValueError that names the type.
+        A key that the entry does not take, one that it misses, or a value that it cannot use is a ValueError that names
+        the type.
         """
         if not isinstance(config, dict) or "type" not in config:
             raise ValueError(f"a {self.kind} needs a dict with a 'type', but has only {config!r}")
@@ -47,7 +48,10 @@ class Registry:
         except TypeError as error:
             taken = ", ".join(signature(entry).parameters)
             raise ValueError(f"{self.kind} {config['type']!r}: {error}; it takes: {taken}") from None
-        return entry(**arguments, **runtime)
+        try:
+            return entry(**arguments, **runtime)
+        except TypeError as error:
+            raise ValueError(f"{self.kind} {config['type']!r}: {error}; it was given {config}") from error
 
     def _build_nested(self, value: Any) -> Any:
         if isinstance(value, dict):

@@ -211,6 +211,8 @@ def test_class_loss_by_hand():
     loss = ClassLoss(loss_weight=0.5)(outputs, {"class_label": torch.tensor([1, 0])}, 0)
     expected = 0.5 * (math.log(3) + math.log(math.exp(2) + 2) - 2) / 2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="needs datasets that tell the kind of scene"):
+        ClassLoss()(outputs, {}, 0)
 
 
 def test_layer_loss_looks_at_its_layer():

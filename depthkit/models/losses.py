@@ -173,7 +173,15 @@ class ClassLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
-        """outputs["class_logits"] (B,classes) and batch["class_label"] (B,) -> scalar float32."""
+        """outputs["class_logits"] (B,classes) and batch["class_label"] (B,) -> scalar float32.
+
+        A batch without labels is a ValueError.
+        """
+        if "class_label" not in batch:
+            raise ValueError(
+                "ClassLoss needs datasets that tell the kind of scene, as NYUDataset does with num_classes; without,"
+                " drop this loss and set the head's num_classes=0"
+            )
         return self.loss_weight * F.cross_entropy(outputs["class_logits"].float(), batch["class_label"])
 
 
