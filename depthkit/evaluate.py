@@ -22,6 +22,7 @@ from depthkit.protocols import Protocol
 logger = logging.getLogger("depthkit")
 
 Picture = tuple[Tensor, Tensor, Tensor]  # image uint8 (3,H,W), target and prediction float32 (1,h,w) metres
+PICTURES = 4  # of an evaluation
 RANGES = (0, 2, 5, 10, 20, 40, 80, math.inf)  # metres
 
 
@@ -61,28 +62,16 @@ def align_columns(rows: list[list[str]]) -> list[str]:
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
-def evaluate(
-    model: nn.Module,
-    loader: DataLoader,
-    protocol: Protocol,
-    device: torch.device,
-    *,
-    keep: int = 4,
-    more: bool = False,
-    window: tuple[int, int] | None = None,
-    observe: Callable[[dict[str, Any], Tensor], None] | None = None,
-) -> Evaluation:
+def evaluate(model: nn.Module, loader: DataLoader, protocol: Protocol, device: torch.device) -> Evaluation:
     """Scores `model`, which must not be wrapped for data parallelism, on all samples of an `eval_loader`; every rank
-    calls this with its share of them and gets the same numbers. The other arguments are those of `score`, and `window`
-    that of `predict_depth`.
-    """
+    calls this with its share of them and gets the same numbers."""
     broadcast_buffers(model)
 
     def predict(batch: dict[str, Any]) -> Tensor:
-        return predict_depth(model, batch["image"], batch.get("intrinsics"), flip=protocol.flip, window=window)
+        return predict_depth(model, batch["image"], batch.get("intrinsics"), flip=protocol.flip)
 
     with evaluating(model):
-        return score(predict, loader, protocol, device, keep=keep, more=more, observe=observe)
+        return score(predict, loader, protocol, device, keep=PICTURES)
 
 
 def score(

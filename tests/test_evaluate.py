@@ -10,7 +10,7 @@ from torch import nn
 from depthkit.data.dataset import DepthDataset
 from depthkit.data.loader import eval_loader
 from depthkit.data.sample import Sample
-from depthkit.evaluate import ConstantDepth, constant_map, evaluate, predict_depth, spread, starts
+from depthkit.evaluate import ConstantDepth, constant_map, evaluate, predict_depth, score, spread, starts
 from depthkit.protocols import PROTOCOLS, Protocol
 
 
@@ -40,6 +40,11 @@ class Brightness(nn.Module):
 
     def forward(self, image, intrinsics=None):
         return {"depth": self.dropout(1 + image[:, :1].float())}
+
+
+def red_channel(batch):
+    """What Brightness predicts in eval mode."""
+    return 1 + batch["image"][:, :1].float()
 
 
 CPU = torch.device("cpu")
@@ -150,7 +155,7 @@ def test_the_mean_of_windows():
 
 
 def test_more_of_a_table():
-    result = evaluate(Brightness(), eval_loader(Slopes(), 4, 0), FULL, CPU, more=True)
+    result = score(red_channel, eval_loader(Slopes(), 4, 0), FULL, CPU, more=True)
     assert "boundary_f1" in result.metrics
     assert "0 to 2 m   16.7%" in result.table()
     assert sum(row["share"] for row in result.ranges) == pytest.approx(1)
@@ -163,5 +168,5 @@ def test_an_observer_sees_every_prediction_at_its_targets_size():
         assert prediction.shape == batch["depth"].shape
         seen.update(zip(batch["path"], prediction, strict=True))
 
-    evaluate(Brightness(), eval_loader(Slopes(), 4, 0), FULL, CPU, observe=observe)
+    score(red_channel, eval_loader(Slopes(), 4, 0), FULL, CPU, observe=observe)
     assert sorted(seen) == [f"sample {index}" for index in range(7)]
