@@ -11,23 +11,16 @@ from depthkit.distributed import all_reduce
 # what papers print, and what is worth asking besides
 METRICS = ("a1", "a2", "a3", "abs_rel", "rmse", "log_10", "rmse_log", "silog", "sq_rel")
 MORE_METRICS = ("a_105", "mae", "irmse", "boundary_f1")
-
-
-def image_metrics(prediction: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """The metrics of each image but boundary_f1, float64 (B,), from depths (B, ...) in metres and the pixels that count
-    (bool).
-
-    a1 to a3, abs_rel, sq_rel, rmse and rmse_log are those of Eigen et al., "Depth Map Prediction from a Single Image
-    using a Multi-Scale Deep Network" (2014), log_10 is that of Saxena et al., "Make3D" (2009), silog and irmse (1/km)
-    those of the KITTI benchmark. a_105 is a1 with 1.05 in place of 1.25; mae is in metres. What stands in other pixels
-    does not matter. All are nan for an image without a valid pixel, and for one where the prediction in a valid pixel
-    is not a positive number: a broken prediction shows.
-    """
-    return from_sums(pixel_sums(prediction, target, valid))
+NUM_SUMS = 13  # that these are made of, all but boundary_f1
 
 
 def pixel_sums(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """(B, 13) float64: what `from_sums` needs, summed over the valid pixels of each image."""
+    """What `from_sums` needs, summed over the pixels of each image that count (`valid`, bool), float64 (B, NUM_SUMS),
+    from depths (B, ...) in metres.
+
+    What stands in other pixels does not matter. All are nan for an image where the prediction in a valid pixel is not a
+    positive number: a broken prediction shows.
+    """
     target = target.double().where(valid, 1.0)
     prediction = prediction.double().where(valid, 1.0)
     prediction = prediction.where(prediction.isfinite() & (prediction > 0), math.nan)
@@ -51,7 +44,12 @@ def pixel_sums(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 
 def from_sums(sums: Tensor) -> dict[str, Tensor]:
-    """The metrics of pixels whose `pixel_sums` are (..., 13): each (...)."""
+    """The metrics but boundary_f1, each (...), of pixels whose `pixel_sums` are (..., NUM_SUMS); nan without a pixel.
+
+    a1 to a3, abs_rel, sq_rel, rmse and rmse_log are those of Eigen et al., "Depth Map Prediction from a Single Image
+    using a Multi-Scale Deep Network" (2014), log_10 is that of Saxena et al., "Make3D" (2009), silog and irmse (1/km)
+    those of the KITTI benchmark. a_105 is a1 with 1.05 in place of 1.25; mae is in metres.
+    """
     count, *totals = sums.unbind(-1)
     a1, a2, a3, a_105, error, square, relative, square_relative, log, log_abs, log_square, inverse_square = (
         total / count for total in totals
@@ -82,16 +80,15 @@ def boundary_f1(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     over ten ratios from 1.05 to 1.25 with weights that grow with the ratio.
     """
     ratios = torch.linspace(1.05, 1.25, 10, dtype=torch.float64).tolist()
-    hits, found, wanted = (torch.zeros(len(target), len(ratios), dtype=torch.float64, device=target.device),) * 3
+    counts = torch.zeros(3, len(target), len(ratios), dtype=torch.float64, device=target.device)
     logs = [depth.double().where(valid, 1.0).clamp(min=1e-6).log() for depth in (prediction, target)]
     for axis in (-1, -2):
         both = valid.narrow(axis, 1, valid.shape[axis] - 1) & valid.narrow(axis, 0, valid.shape[axis] - 1)
         steps = [log.diff(dim=axis).where(both, 0.0).flatten(1) for log in logs]
         for sign in (1, -1):
-            edges = [torch.stack([sign * step > math.log(ratio) for ratio in ratios], dim=1) for step in steps]
-            hits = hits + (edges[0] & edges[1]).sum(-1)
-            found = found + edges[0].sum(-1)
-            wanted = wanted + edges[1].sum(-1)
+            found, wanted = (torch.stack([sign * step > math.log(r) for r in ratios], dim=1) for step in steps)
+            counts += torch.stack([found & wanted, found, wanted]).sum(-1)
+    hits, found, wanted = counts
     weights = torch.tensor(ratios, dtype=torch.float64, device=target.device) * (wanted > 0)
     return (weights * 2 * hits / (found + wanted).clamp(min=1)).sum(1) / weights.sum(1)
 
@@ -108,7 +105,7 @@ class MetricAverage:
         self.per_pixel = per_pixel
         self.more = more
         # what is summed for the metrics, the number of images in it, the number skipped, boundary_f1 and its images
-        self.sums = torch.zeros((13 if per_pixel else 12) + 4, dtype=torch.float64, device=device)
+        self.sums = torch.zeros((NUM_SUMS if per_pixel else NUM_SUMS - 1) + 4, dtype=torch.float64, device=device)
 
     def add(self, prediction: Tensor, target: Tensor, valid: Tensor) -> None:
         """Adds the images of a batch: depths (B, 1, H, W) in metres, valid bool. Does not wait for the device."""
@@ -124,7 +121,7 @@ class MetricAverage:
         counted, or if the prediction of one was no positive number."""
         totals = all_reduce(self.sums)
         values, (num_images, num_skipped, edges, num_edged) = totals[:-4], totals[-4:].tolist()
-        names = from_sums(torch.zeros(13)).keys()
+        names = (METRICS + MORE_METRICS)[:-1]
         pooled = from_sums(values) if self.per_pixel else dict(zip(names, values / num_images, strict=True))
         metrics = {name: value.item() for name, value in pooled.items()}
         metrics["boundary_f1"] = edges / num_edged if num_edged else math.nan
@@ -137,7 +134,7 @@ class RangeTable:
 
     def __init__(self, edges: Sequence[float], device: torch.device) -> None:
         self.edges = edges
-        self.sums = torch.zeros(len(edges) - 1, 13, dtype=torch.float64, device=device)
+        self.sums = torch.zeros(len(edges) - 1, NUM_SUMS, dtype=torch.float64, device=device)
 
     def add(self, prediction: Tensor, target: Tensor, valid: Tensor) -> None:
         """Adds the images of a batch: depths (B, ...) in metres, valid bool."""

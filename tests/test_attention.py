@@ -6,8 +6,8 @@ import torch
 from depthkit.models import attention
 from depthkit.models.attention import (
     DeformableAttention,
+    deformable_attention,
     pixel_centres,
-    read,
     sine_positions,
     to_maps,
     to_tokens,
@@ -44,7 +44,7 @@ def random_arguments(batch=2, queries=5, heads=2, points=3):
 
 def test_reading_by_hand():
     values, reference, offsets, weights = random_arguments()
-    result = read(values, SIZES, reference, offsets, weights)
+    result = deformable_attention(values, SIZES, reference, offsets, weights)
     for batch, query, head in ((0, 0, 0), (1, 3, 1), (1, 4, 0)):
         expected = 0
         for level, features in enumerate(to_maps(values[:, :, head], SIZES)):
@@ -60,7 +60,7 @@ def test_reading_by_hand():
 def test_gradients(monkeypatch):
     monkeypatch.setattr(attention, "CHUNK", 2)  # several chunks
     arguments = [argument.requires_grad_() for argument in random_arguments(batch=1, queries=3, points=2)]
-    assert torch.autograd.gradcheck(lambda values, *rest: read(values, SIZES, *rest), arguments)
+    assert torch.autograd.gradcheck(lambda values, *rest: deformable_attention(values, SIZES, *rest), arguments)
 
 
 def test_each_head_begins_in_a_direction_of_its_own():

@@ -26,9 +26,9 @@ class DeformableAttention(nn.Module):
         self.attention_weights = nn.Linear(channels, heads * levels * points)
         self.value_proj = nn.Linear(channels, channels)
         self.output_proj = nn.Linear(channels, channels)
-        self.start()
+        self.reset_parameters()
 
-    def start(self) -> None:
+    def reset_parameters(self) -> None:
         """As in appendix A.4: each head looks in a direction of its own, with equal weights."""
         nn.init.zeros_(self.sampling_offsets.weight)
         nn.init.zeros_(self.attention_weights.weight)
@@ -51,10 +51,12 @@ class DeformableAttention(nn.Module):
         offsets = self.sampling_offsets(query).unflatten(-1, (*shape, 2))
         weights = self.attention_weights(query).unflatten(-1, (self.heads, -1)).softmax(-1).unflatten(-1, shape[1:])
         values = self.value_proj(value).unflatten(-1, (self.heads, -1))
-        return self.output_proj(read(values, sizes, reference, offsets, weights))
+        return self.output_proj(deformable_attention(values, sizes, reference, offsets, weights))
 
 
-def read(values: Tensor, sizes: Sequence[Size], reference: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+def deformable_attention(
+    values: Tensor, sizes: Sequence[Size], reference: Tensor, offsets: Tensor, weights: Tensor
+) -> Tensor:
     """Values (B,N,heads,c) of maps of `sizes`, points (B or 1,Q,2), x and y from 0 to 1, how many pixels of each map
     beside them to read (B,Q,heads,levels,points,2), and weights (B,Q,heads,levels,points) -> weighted sums
     (B,Q,heads*c). A place outside a map reads 0.

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+DepthRange = tuple[float, float]  # from the nearest to the farthest, metres
+
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, C, h, w) -> (B, C, H, W), bilinear, corner pixels on corner pixels as in the toolbox's configs."""
@@ -23,10 +25,18 @@ class ConvNorm(nn.Module):
         return F.leaky_relu(self.bn(self.conv(features)), self.negative_slope)
 
 
-def start_above_zero(conv: nn.Conv2d) -> None:
+def init_above_zero(conv: nn.Conv2d) -> None:
     """Makes what a ReLU gets positive at first: one that is 0 everywhere never learns, and the loss stays as it is."""
     nn.init.normal_(conv.weight, std=1e-2)
     nn.init.ones_(conv.bias)
+
+
+def depth_of_bins(widths: Tensor, weights: Tensor, depth_range: DepthRange) -> dict[str, Tensor]:
+    """Widths of bins (B, K) as shares of the range, and their weights (B, K, H, W), both of sum 1 over K -> "depth"
+    (B, 1, H, W), the mean of the bins' centres, and "bin_edges" (B, K+1), ascending, both in metres."""
+    low, high = depth_range
+    edges = F.pad((high - low) * widths, (1, 0), value=low).cumsum(dim=1)
+    return {"depth": mean_depth(weights, (edges[:, :-1] + edges[:, 1:]) / 2), "bin_edges": edges}
 
 
 def mean_depth(weights: Tensor, centres: Tensor) -> Tensor:

@@ -24,6 +24,15 @@ class Criterion(nn.Module):
         return {name: loss(outputs, batch, step) for name, loss in self.losses.items()}
 
 
+def log_error(outputs: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """log prediction - log target, (B,1,H,W), 0 where nothing is measured, and where it is, bool."""
+    target = batch["depth"]
+    valid = target > 0
+    depth = resize(outputs["depth"].float(), target.shape[-2:])
+    # torch.where, not indexing by `valid`: that would wait for the device to count
+    return torch.where(valid, torch.log(depth + 1e-3) - torch.log(target + 1e-3), 0.0), valid
+
+
 @MODELS.register
 class SigLoss(nn.Module):
     """Scale-invariant logarithmic loss: sqrt(var(g) + 0.15 mean(g)^2) with g = log prediction - log target.
@@ -43,12 +52,7 @@ class SigLoss(nn.Module):
 
     def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
         """outputs["depth"] (B,1,h,w) > 0 and batch["depth"] (B,1,H,W), metres, 0 = not measured -> scalar float32."""
-        target = batch["depth"]
-        valid = target > 0
-        # torch.where, not indexing by `valid`: that would wait for the device to count
-        depth = resize(outputs["depth"].float(), target.shape[-2:])
-        error = torch.where(valid, torch.log(depth + 1e-3) - torch.log(target + 1e-3), 0.0)
-
+        error, valid = log_error(outputs, batch)
         error = error.double()
         sums = torch.stack([valid.sum().double(), error.sum(), error.square().sum()])
         count, total, squares = all_reduce(sums)
@@ -79,10 +83,7 @@ class GradientLoss(nn.Module):
 
     def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
         """outputs["depth"] (B,1,h,w) > 0 and batch["depth"] (B,1,H,W), metres, 0 = not measured -> scalar float32."""
-        target = batch["depth"]
-        valid = target > 0
-        depth = resize(outputs["depth"].float(), target.shape[-2:])
-        error = torch.where(valid, torch.log(depth + 1e-3) - torch.log(target + 1e-3), 0.0)
+        error, valid = log_error(outputs, batch)
         strides = [2**scale for scale in range(self.NUM_SCALES)]
         scales = [neighbour_difference(error[..., ::n, ::n], valid[..., ::n, ::n]) for n in strides]
         return self.loss_weight * torch.stack(scales).sum(dim=0).mean()
@@ -146,7 +147,7 @@ class BinsChamferLoss(nn.Module):
         edges = outputs["bin_edges"].float()
         centres = (edges[:, :-1] + edges[:, 1:]) / 2
         target = batch["depth"].flatten(1)
-        valid = target >= 1e-3
+        valid = target > 0
         count = valid.sum(dim=1)
 
         to_centre = torch.where(valid, target - nearest(centres, target), 0.0)

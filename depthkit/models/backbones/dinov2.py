@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.vision_transformer import MLPBlock
 
-from depthkit.models.backbones.vit import Block, fit_to_patches, join_tokens, start
+from depthkit.models.backbones.vit import Block, fit_to_patches, init_weights, join_tokens
 from depthkit.registry import MODELS
 
 PATCH = 14
@@ -61,7 +61,11 @@ class DINOv2(nn.Module):
             for _ in range(num_blocks)
         )
         self.norm = nn.LayerNorm(channels, eps=EPS)
-        start(self)
+        init_weights(self)
+
+    def published_weights(self) -> dict[str, Tensor]:
+        """There are none among torchvision's: always a ValueError."""
+        raise ValueError("torchvision publishes no weights of DINOv2: set pretrained to a file of DINOv2's authors")
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Normalised images (B,3,H,W) -> maps (B, C, H/14, W/14), in the order of their blocks."""

@@ -55,7 +55,7 @@ class VisionTransformer(nn.Module):
             Block(channels, self.size.num_heads, MLPBlock(channels, 4 * channels, dropout=0.0), EPS)
             for _ in range(self.size.num_blocks)
         )
-        start(self)
+        init_weights(self)
 
     def published_weights(self) -> dict[str, Tensor]:
         """torchvision's weights for ImageNet-1k, fetched unless they are cached."""
@@ -142,7 +142,7 @@ def join_tokens(patches: Tensor, class_token: Tensor, positions: Tensor) -> Tens
     return torch.cat([class_token.expand(len(tokens), -1, -1), tokens], dim=1) + positions
 
 
-def start(backbone: nn.Module) -> None:
+def init_weights(backbone: nn.Module) -> None:
     """Positions, class token and linear layers as in timm's and DINOv2's code."""
     nn.init.trunc_normal_(backbone.pos_embed, std=0.02)
     nn.init.normal_(backbone.cls_token, std=1e-6)

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthkit.models.layers import mean_depth, resize
+from depthkit.models.layers import DepthRange, depth_of_bins, resize
 from depthkit.registry import MODELS
 
-DepthRange = tuple[float, float]
 NUM_POSITIONS = 500  # that are learnt
 
 
@@ -44,10 +43,8 @@ class AdabinsHead(nn.Module):
         for step, skip in zip(self.steps, reversed(features[:-1]), strict=True):
             decoded = step(decoded, skip)
         widths, attention = self.bins(self.final(decoded))
-        min_depth, max_depth = depth_range
-        edges = F.pad((max_depth - min_depth) * widths.float(), (1, 0), value=min_depth).cumsum(dim=1)
         weights = self.probabilities(attention).float().softmax(dim=1)
-        return {"depth": mean_depth(weights, (edges[:, :-1] + edges[:, 1:]) / 2), "bin_edges": edges}
+        return depth_of_bins(widths.float(), weights, depth_range)
 
 
 class NormedUpStep(nn.Module):

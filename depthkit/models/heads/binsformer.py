@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from depthkit.models.attention import DeformableAttention, pixel_centres, sine_positions, to_maps, to_tokens
-from depthkit.models.layers import ConvNorm, mean_depth, resize
+from depthkit.models.layers import ConvNorm, DepthRange, depth_of_bins, resize
 from depthkit.registry import MODELS
 
-DepthRange = tuple[float, float]
 HEADS, POINTS = 8, 8
 SLOPE = 0.01  # of leaky ReLUs
 
@@ -39,10 +37,10 @@ class BinsFormerHead(nn.Module):
         self.output_convs = nn.ModuleList(ConvNorm(channels, channels, 3, negative_slope=SLOPE) for _ in fused)
         self.decoder = QueryDecoder(channels, num_bins, num_classes, len(coarser))
         self.aux_layers = tuple(aux_layers)
-        self.apply(start)
+        self.apply(init_xavier)
         for module in self.modules():
             if isinstance(module, DeformableAttention):
-                module.start()
+                module.reset_parameters()
 
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None
@@ -131,12 +129,9 @@ class QueryDecoder(nn.Module):
         if self.class_embed is not None:
             outputs["class_logits"] = self.class_embed(queries[:, 0])
             queries = queries[:, 1:]
-        min_depth, max_depth = depth_range
-        widths = (max_depth - min_depth) * self.bins_embed(queries)[..., 0].float().softmax(dim=1)
-        edges = F.pad(widths, (1, 0), value=min_depth).cumsum(dim=1)
-        logits = torch.einsum("bqc,bchw->bqhw", self.mask_embed(queries), pixels)
-        depth = mean_depth(logits.float().softmax(dim=1), (edges[:, :-1] + edges[:, 1:]) / 2)
-        return outputs | {"depth": depth, "bin_edges": edges}
+        widths = self.bins_embed(queries)[..., 0].float().softmax(dim=1)
+        weights = torch.einsum("bqc,bchw->bqhw", self.mask_embed(queries), pixels).float().softmax(dim=1)
+        return outputs | depth_of_bins(widths, weights, depth_range)
 
 
 class QueryLayer(nn.Module):
@@ -179,7 +174,7 @@ def three_layers(channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-def start(module: nn.Module) -> None:
+def init_xavier(module: nn.Module) -> None:
     """As in the toolbox, every matrix begins by Xavier's uniform rule, those of attention and of queries too."""
     for name, parameter in module.named_parameters(recurse=False):
         if parameter.dim() > 1 and name != "level_embed":

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from depthkit.models.layers import DepthRange
 from depthkit.registry import MODELS
 
-DepthRange = tuple[float, float]
 DILATIONS = (3, 6, 12, 18, 24)
 
 

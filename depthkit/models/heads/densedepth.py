@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthkit.models.layers import mean_depth, resize, start_above_zero
+from depthkit.models.layers import DepthRange, init_above_zero, mean_depth, resize
 from depthkit.registry import MODELS
 
-DepthRange = tuple[float, float]
 CHOICES = {"output": ("sigmoid", "relu", "bins"), "bins": ("UD", "SID"), "norm": ("linear", "softmax", "sigmoid")}
 
 
@@ -52,7 +51,7 @@ class DenseDepthHead(nn.Module):
         )
         self.conv_depth = nn.Conv2d(channels[0], num_bins if output == "bins" else 1, 3, padding=1)
         if output == "relu":
-            start_above_zero(self.conv_depth)
+            init_above_zero(self.conv_depth)
 
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None
@@ -100,7 +99,8 @@ def bin_centres(bins: str, num_bins: int, depth_range: DepthRange, device: torch
 
 
 def normalise(logits: Tensor, norm: str) -> Tensor:
-    """Logits (B, K, H, W) -> weights that sum to 1 over K: "softmax", or ReLU ("linear") or "sigmoid" by their sum."""
+    """Logits (B, K, H, W) -> weights that sum to 1 over K: "softmax"; or "sigmoid", or "linear", ReLU plus 0.1 as in
+    the toolbox, by their sum."""
     if norm == "softmax":
         return logits.softmax(dim=1)
     positive = logits.relu() + 0.1 if norm == "linear" else logits.sigmoid()

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from depthkit.models.heads.dpt import Decoder, DepthRange, Output
+from depthkit.models.heads.dpt import Decoder, Output
+from depthkit.models.layers import DepthRange
 from depthkit.registry import MODELS
 
 

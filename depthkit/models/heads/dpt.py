@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthkit.models.layers import resize, start_above_zero
+from depthkit.models.layers import DepthRange, init_above_zero, resize
 from depthkit.registry import MODELS
-
-DepthRange = tuple[float, float]
 
 
 @MODELS.register
@@ -29,7 +27,7 @@ class DPTHead(nn.Module):
         self.decoder = Decoder(in_channels // 2, post_process_channels, channels, bias=False)
         self.project = nn.Conv2d(channels, channels, 3, padding=1)
         self.output = Output(channels)
-        start_above_zero(self.output.conv_depth)
+        init_above_zero(self.output.conv_depth)
 
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None

@@ -7,11 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.swin_transformer import SwinTransformerBlock
 
-from depthkit.models.layers import start_above_zero
+from depthkit.models.layers import DepthRange, init_above_zero
 from depthkit.models.windows import WindowAttention, init_linear
 from depthkit.registry import MODELS
-
-DepthRange = tuple[float, float]
 
 
 @MODELS.register
@@ -34,7 +32,7 @@ class NeWCRFsHead(nn.Module):
             WindowCRF(*channels, window_size) for channels in zip(in_channels, carried, crf_channels, strict=True)
         )
         self.conv_depth = nn.Conv2d(crf_channels[0], 1, 3, padding=1)
-        start_above_zero(self.conv_depth)
+        init_above_zero(self.conv_depth)
 
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None
