@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import depthkit.build  # noqa: F401  fills the registries
 from depthkit.build import build_hooks, build_runner
 from depthkit.config import load_config
 from depthkit.models.losses import Criterion

@@ -69,7 +69,7 @@ def test_a_careless_writer_of_exif_does_no_harm(tmp_path):
     assert read_image(tmp_path / "photo.jpg").shape == (2, 4, 3)
 
 
-@pytest.mark.parametrize("array", [np.zeros((0, 80)), np.array([["1.5"]]), np.zeros((2, 2, 3))])
+@pytest.mark.parametrize("array", [np.zeros((0, 80)), np.array([["1.5"]])])
 def test_an_array_that_is_no_map_is_refused_by_name(tmp_path, array):
     np.save(tmp_path / "depth.npy", array)
     with pytest.raises(ValueError, match=r"depth.npy holds .* of \(.*\); rows and columns of numbers are needed"):

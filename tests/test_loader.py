@@ -128,9 +128,3 @@ def test_evaluation_sees_each_sample_once_and_pads_nothing():
                 values = batch["image"].flatten(1)
                 assert (values == values[:, :1]).all()
     assert seen == {f"sample {index}": 1 for index in range(10)}
-
-
-def test_depth_out_of_range_counts_as_not_measured():
-    dataset = Numbers(5)
-    dataset.min_depth, dataset.max_depth = 2, 3
-    assert [dataset[(0, index)]["depth"].max().item() for index in range(5)] == [0, 0, 2, 3, 0]

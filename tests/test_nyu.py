@@ -2,12 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from depthkit.config import load_config
 from depthkit.data.io import write_depth_png
-from depthkit.data.loader import eval_loader, train_loader
+from depthkit.data.loader import train_loader
 from depthkit.data.nyu import NYUDataset
 from depthkit.registry import DATA
 
@@ -81,27 +80,6 @@ def test_intrinsics_are_nyus_unless_the_line_has_another_focal_length(root, tmp_
     np.testing.assert_allclose(dataset.load(2).intrinsics, expected)
 
 
-def test_batches_are_the_same_with_and_without_workers(root):
-    def batches(workers):
-        loader = train_loader(from_config("train", root, seed=3), 4, workers, seed=3)
-        return [batch for batch, _ in zip(loader, range(2), strict=False)]
-
-    for ours, theirs in zip(batches(0), batches(2), strict=True):
-        assert ours["path"] == theirs["path"]
-        for key in ("image", "depth", "intrinsics", "position"):
-            assert torch.equal(ours[key], theirs[key])
-
-
-def test_other_sizes_share_no_batch_in_evaluation(root, tmp_path):
-    Image.new("RGB", (32, 24)).save(tmp_path / "small.png")
-    write_depth_png(tmp_path / "small_depth.png", np.ones((24, 32)), scale=1000)
-    (tmp_path / "link").symlink_to(root)
-    big, small = "link/kitchen/rgb_{0}.jpg link/kitchen/depth_{0}.png", "small.png small_depth.png"
-    dataset = write_split(tmp_path, "\n".join([big.format(0), small, big.format(1)]))
-    (batches,) = eval_loader(dataset, 3, 0)
-    assert [batch["position"].tolist() for batch in batches] == [[0, 2], [1]]
-
-
 def test_a_missing_dataset_says_where_and_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dataset = NYUDataset(data_root="data/nyu", split="nyu_train.txt", max_depth=10)  # reads nothing yet
@@ -152,14 +130,6 @@ def test_a_bad_file_is_named_from_workers_too(tmp_path, workers):
     Image.new("L", (32, 24)).save(tmp_path / "d2.png")
     dataset = write_split(tmp_path, "".join(f"{number}.png d{number}.png\n" for number in range(4)))
     assert "d2.png has 8 bits a channel" in first_error(train_loader(dataset, 4, workers, seed=0))
-
-
-def test_an_image_of_another_size_than_nyus_is_named(tmp_path):
-    Image.new("RGB", (320, 240)).save(tmp_path / "a.png")
-    write_depth_png(tmp_path / "d.png", np.ones((240, 320)), scale=1000)
-    (tmp_path / "nyu_train.txt").write_text("a.png d.png")
-    with pytest.raises(ValueError, match=r"480 x 640 .*a.png has 240 x 320"):
-        from_config("train", tmp_path)[0, 0]
 
 
 def test_class_labels_are_the_kinds_of_rooms(tmp_path):

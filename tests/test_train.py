@@ -38,7 +38,7 @@ QUICK += ["data.train.height=32", "data.train.width=48", "data.val.height=32", "
 QUICK += ["runner.max_epochs=1", "log_config.interval=1", "custom_hooks.0.num_images=2"]
 
 
-@pytest.mark.parametrize("module", ["train", "infer", "synthesize", "check_data"])
+@pytest.mark.parametrize("module", ["train", "test", "infer", "synthesize", "check_data"])
 def test_help_and_mistakes_do_not_import_torch(module):
     for arguments, code, words in ((["--help"], 0, "usage: python -m depthkit."), (["x", "--hlep"], 2, "error")):
         script = f"import runpy, sys\nsys.argv = ['x', *{arguments}]\n"
