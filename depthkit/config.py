@@ -4,7 +4,7 @@ import ast
 import math
 import pprint
 import runpy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,15 @@ COUNTS = {
     "base_batch_size": 1,
     "seed": 0,
 }
+# numbers above 0
+POSITIVE = ("optimizer.lr", "optimizer_config.grad_clip.max_norm", "checkpoint_config.minutes", "dist_params.timeout")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Config(dict):
-    """A dict whose keys are attributes too, at every depth."""
+    """A dict whose keys are attributes too, at every depth, to read; config["key"] = value sets one."""
+
+    __slots__ = ()
 
     def __init__(self, items: dict[str, Any]) -> None:
         super().__init__({key: _wrap(value) for key, value in items.items()})
@@ -114,7 +119,26 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def check_values(config: dict[str, Any], place: str) -> None:
-    """A ValueError for a part that is no dict, a key that its part does not have, or a number that makes no sense."""
+    """A ValueError for a part that is no dict, a key that its part does not have, or a value that makes no sense."""
+    _check_parts(config, place)
+
+    def expect(key: str, fits: Callable[[Any], bool], what: str) -> None:
+        value, optional = _at(config, key), _at(DEFAULTS, key) is None
+        if not fits(value) and not (value is None and optional):
+            raise ValueError(f"{place}: {key} is {value!r}; it takes {what}{' or None' if optional else ''}")
+
+    for key, least in COUNTS.items():
+        expect(key, lambda value, least=least: type(value) is int and value >= least, f"a whole number from {least} on")
+    for key in POSITIVE:
+        expect(key, lambda value: type(value) in (int, float) and value > 0, "a number above 0")
+    for key in ("pretrained", "load_from", "resume_from", "work_dir"):
+        expect(key, lambda value: isinstance(value, str), "a string")
+    for key in ("log_config.hooks", "custom_hooks"):
+        expect(key, lambda value: isinstance(value, (list, tuple)), "a list of dicts")
+    expect("log_level", lambda value: value in LEVELS, f"one of {', '.join(LEVELS)}")
+
+
+def _check_parts(config: dict[str, Any], place: str) -> None:
     for name, default in DEFAULTS.items():
         if isinstance(default, dict) and not isinstance(config[name], dict):
             raise ValueError(f"{place}: {name} is {config[name]!r}; it takes a dict")
@@ -123,30 +147,14 @@ def check_values(config: dict[str, Any], place: str) -> None:
     clip = config["optimizer_config"]["grad_clip"]
     if clip is not None and not (isinstance(clip, dict) and clip.keys() == {"max_norm"}):
         raise ValueError(f"{place}: optimizer_config.grad_clip is {clip!r}; it takes dict(max_norm=...) or None")
-    for key, least in COUNTS.items():
-        value, default = _at(config, key), _at(DEFAULTS, key)
-        if not (type(value) is int and value >= least) and not (value is None and default is None):
-            or_none = " or None" if default is None else ""
-            raise ValueError(f"{place}: {key} is {value!r}; it takes a whole number from {least} on{or_none}")
-    lr = config["optimizer"].get("lr", 1)
-    if type(lr) not in (int, float) or lr <= 0:
-        raise ValueError(f"{place}: optimizer.lr is {lr!r}; it takes a number above 0")
 
 
 def _at(config: dict[str, Any], dotted: str) -> Any:
+    """The value of a key such as "runner.max_epochs", or None where there is none."""
+    value: Any = config
     for name in dotted.split("."):
-        config = config[name]
-    return config
-
-
-def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
-    """What changed between two configs, a line for each key: "optimizer.lr: 0.1 -> 0.2"."""
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        if before != now:
-            yield f"{place}: {before!r} -> {now!r}"
-        return
-    for name in before | now:
-        yield from differences(before.get(name), now.get(name), f"{place}.{name}" if place else name)
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _load_file(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
@@ -258,6 +266,16 @@ def _parse(literal: str) -> Any:
 def _hint(name: str, known: dict[str, Any]) -> str:
     close = get_close_matches(name, known)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else f"; there are {', '.join(sorted(known))}"
+
+
+def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
+    """What changed between two configs, a line for each key: "optimizer.lr: 0.1 -> 0.2"."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        if before != now:
+            yield f"{place}: {before!r} -> {now!r}"
+        return
+    for name in before | now:
+        yield from differences(before.get(name), now.get(name), f"{place}.{name}" if place else name)
 
 
 def format_config(config: Config) -> str:

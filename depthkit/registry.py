@@ -40,7 +40,7 @@ class Registry:
         the type.
         """
         if not isinstance(config, dict) or "type" not in config:
-            raise ValueError(f"a {self.kind} needs a dict with a 'type', but has only {config!r}")
+            raise ValueError(f"{self.kind}: {config!r} is no dict with a 'type'; name one")
         arguments = {key: self._build_nested(value) for key, value in config.items() if key != "type"}
         entry = self.get(config["type"])
         try:

@@ -53,6 +53,12 @@ def test_delete_replaces_a_dict():
             "optimizer_config = dict(grad_clip=dict(max_nrom=5))",
             "grad_clip is {'max_nrom': 5}; it takes",
         ),
+        ("optimizer_config = dict(grad_clip=dict(max_norm='5m'))", "max_norm is '5m'; it takes a number above 0"),
+        ("checkpoint_config = dict(minutes=-5)", "checkpoint_config.minutes is -5; it takes a number above 0 or None"),
+        ("dist_params = dict(timeout=None)", "dist_params.timeout is None; it takes a number above 0$"),
+        ("custom_hooks = 3", "custom_hooks is 3; it takes a list of dicts"),
+        ("pretrained = 5", "pretrained is 5; it takes a string or None"),
+        ("log_level = 'LOUD'", "log_level is 'LOUD'; it takes one of DEBUG, INFO"),
     ],
 )
 def test_a_wrong_config_is_refused(tmp_path, text, message):
@@ -138,6 +144,8 @@ def test_keys_are_attributes():
     assert config.a[0].b == 1
     with pytest.raises(AttributeError, match="no key 'c' here, only a"):
         _ = config.c
+    with pytest.raises(AttributeError):
+        config.a = 1  # it would not be in the dict
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def test_a_wrong_type_names_the_close_one(registry):
         ({"type": "Inner", "sise": 1}, "part 'Inner': missing a required argument: 'size'; it takes: size"),
         ({"type": "Inner", "size": 1, "sise": 1}, "part 'Inner': got an unexpected keyword argument 'sise'"),
         ({"type": "Inner", "size": "1"}, "part 'Inner': can only concatenate .*; it was given {'type': 'Inner'"),
-        ({"size": 1}, "a part needs a dict with a 'type', but has only {'size': 1}"),
-        ("Inner", "a part needs a dict with a 'type', but has only 'Inner'"),
+        ({"size": 1}, "part: {'size': 1} is no dict with a 'type'"),
+        ("Inner", "part: 'Inner' is no dict with a 'type'"),
     ],
 )
 def test_a_wrong_key_or_value_names_the_type(registry, config, message):
