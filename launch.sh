@@ -3,7 +3,7 @@
 #   bash launch.sh CONFIG GPUS [arguments of depthkit.train]
 #   NNODES=2 NODE_RANK=0 MASTER_ADDR=host0 bash launch.sh CONFIG GPUS       on the second machine with NODE_RANK=1
 # COMMAND=test runs depthkit.test instead, with its arguments after GPUS.
-# PORT: where the processes meet (one machine: any free port; several: 29500).
+# PORT: where the processes meet (one machine: any free port; several: 29500). PYTHON: the interpreter (python).
 # Ends with 0, 1, or 128 + the number of the signal that it received and passed on.
 case ${2-} in
   '' | 0 | *[!0-9]*) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 1 ;;
@@ -18,11 +18,11 @@ export TORCH_ELASTIC_SHUTDOWN_TIMEOUT="${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-300}"
 cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores > gpus ? cores / gpus : 1))}"
 
-set -- --nproc-per-node="$gpus" -m "depthkit.${COMMAND:-train}" "$config" --launcher pytorch "$@"
 if [ "$nodes" != 1 ] && [ -z "$MASTER_ADDR" ]; then
   echo "launch.sh: NNODES is $nodes, but MASTER_ADDR is not set: give the address of the machine with NODE_RANK=0" >&2
   exit 1
 fi
+set -- --nproc-per-node="$gpus" -m "depthkit.${COMMAND:-train}" "$config" --launcher pytorch "$@"
 if [ "$nodes" = 1 ] && [ -z "$PORT" ]; then
   set -- --standalone "$@"
 elif [ "$node" = 0 ] && ! "$python" -c "import socket; socket.create_server(('', $port))" 2>/dev/null; then

@@ -3,8 +3,8 @@
 #   bash slurm.sh PARTITION JOB CONFIG [WORK_DIR] [arguments of depthkit.train]
 # COMMAND=test runs depthkit.test instead; an empty WORK_DIR, '', is the default one.
 # GPUS: processes in all (4). GPUS_PER_NODE: how many on a node (GPUS, up to 8); 0 to train on CPUs. CPUS_PER_TASK (5).
-# SRUN_ARGS: more for srun. The processes meet on the first node (or MASTER_ADDR), at MASTER_PORT, dist_params.port, or
-# a port made of the job's number.
+# SRUN_ARGS: more for srun. PYTHON: the interpreter (python). The processes meet on the first node (or MASTER_ADDR), at
+# MASTER_PORT, dist_params.port, or a port made of the job's number.
 if [ $# -lt 3 ]; then
   sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
   exit 1

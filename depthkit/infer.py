@@ -32,7 +32,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--short-side",
         type=int,
         metavar="PIXELS",
-        help="the network sees images of this shorter side (default: their own)",
+        help="about how many the shorter side has of what the network sees, a multiple of 32 (default: the image's own)",
     )
     add("--intrinsics", nargs=4, type=float, metavar=("FX", "FY", "CX", "CY"), help="of the camera, in pixels")
     return parser.parse_args(argv)

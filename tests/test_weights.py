@@ -3,6 +3,7 @@ import logging
 import pytest
 import torch
 
+from depthkit.models.backbones.dinov2 import DINOv2
 from depthkit.models.backbones.resnet import ResNet
 from depthkit.models.backbones.swin import SwinTransformer
 from depthkit.models.weights import load_backbone, load_weights, to_our_names
@@ -88,6 +89,13 @@ def test_no_network_names_both_ways_out(monkeypatch, tmp_path):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
     with pytest.raises(ValueError, match="cannot be fetched .*give a file .*pretrained=FILE.*pretrained=None"):
         load_backbone(SwinTransformer(), "torchvision")
+
+
+def test_dinov2_without_published_weights_says_so():
+    with torch.device("meta"):
+        backbone = DINOv2("vits")
+    with pytest.raises(ValueError, match="torchvision publishes no weights for DINOv2"):
+        load_backbone(backbone, "torchvision")
 
 
 def test_swin_without_published_weights_says_so():

@@ -10,7 +10,7 @@ from depthkit.data.dataset import DepthDataset
 
 EDGES = (0, 1, 2, 3, 5, 10, 20, 40, 80, np.inf)  # of the depth histogram, metres
 UNUSUAL = 5  # a median depth so many times above or below that of the whole set is suspicious: a wrong scale
-STRETCH = 1.02  # how much more an image may be stretched than its depth; their sizes may differ
+STRETCH = 1.02  # the largest ratio of the aspect ratios of an image and its depth, whose sizes may differ
 
 
 @dataclass

@@ -111,7 +111,8 @@ def check_depth_anything(path: str, max_depth: float) -> None:
 
 
 def load_backbone(backbone: nn.Module, source: str) -> None:
-    """The same for a backbone: `source` is a file, or "torchvision" for the weights that it publishes."""
+    """Copies the weights that fit into `backbone`, from the file `source` or, if that is "torchvision", from those that
+    it publishes; logs which did not, fails if none did."""
     state = fetch_weights(backbone) if source == "torchvision" else to_our_names(find_state(load(source), source))
     others = ("neck.", "decode_head.")  # of a file that holds a whole model
     state = {name.removeprefix("backbone."): value for name, value in state.items() if not name.startswith(others)}

@@ -65,7 +65,7 @@ class DINOv2(nn.Module):
 
     def published_weights(self) -> dict[str, Tensor]:
         """There are none among torchvision's: always a ValueError."""
-        raise ValueError("torchvision publishes no weights of DINOv2: set pretrained to a file of DINOv2's authors")
+        raise ValueError("torchvision publishes no weights for DINOv2: set pretrained to a file of DINOv2's authors")
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Normalised images (B,3,H,W) -> maps (B, C, H/14, W/14), in the order of their blocks."""

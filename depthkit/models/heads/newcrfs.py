@@ -37,7 +37,8 @@ class NeWCRFsHead(nn.Module):
     def forward(
         self, features: list[Tensor], depth_range: DepthRange, intrinsics: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Five maps (B, C_i, H/s_i, W/s_i), fine to coarse -> "depth" (B, 1, H, W), metres; no intrinsics needed."""
+        """Five maps (B, C_i, H/s_i, W/s_i), fine to coarse -> "depth" (B, 1, 4H/s_0, 4W/s_0), metres; no intrinsics
+        needed."""
         *maps, state = features
         for level in reversed(range(len(maps))):
             state = self.crfs[level](maps[level], state)
