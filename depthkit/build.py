@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import secrets
 import time
@@ -48,15 +49,16 @@ def build_runner(config: Config, args: argparse.Namespace, device: torch.device)
     model, criterion = build_model(config, device, fresh=state is None)
     steps_per_epoch = loader.batch_sampler.steps_per_epoch
     steps = {"total_steps": config.runner.max_epochs * steps_per_epoch, "steps_per_epoch": steps_per_epoch}
-    lr_scale = scale_lr(config) if args.auto_scale_lr else 1.0
+    scale = lr_scale(config) if args.auto_scale_lr else 1.0
+    clip = config.optimizer_config.grad_clip
     runner = Runner(
         model,
         criterion,
         build_optimizer(model, config.optimizer),
-        build_schedule(config.lr_config, base_lr=config.optimizer.lr, scale=lr_scale, **steps),
+        build_schedule(config.lr_config, base_lr=config.optimizer.lr, scale=scale, **steps),
         loader,
         momentum_schedule=build_momentum_schedule(config.momentum_config, steps["total_steps"]),
-        max_norm=(config.optimizer_config.grad_clip or {"max_norm": float("inf")})["max_norm"],
+        max_norm=clip.max_norm if clip else math.inf,
         max_skipped=config.optimizer_config.max_skipped,
         max_bad_samples=config.data.max_bad_samples,
         timeout=config.dist_params.timeout,
@@ -195,7 +197,8 @@ def build_test_loader(config: Config, split: str, device: torch.device) -> DataL
     )
 
 
-def scale_lr(config: Config) -> float:
+def lr_scale(config: Config) -> float:
+    """The global batch's size by that which the config's learning rate is stated for."""
     global_batch = config.data.samples_per_gpu * distributed.world_size()
     scale = global_batch / config.base_batch_size
     logger.info("Learning rate x %g: global batch %d, stated for %d", scale, global_batch, config.base_batch_size)

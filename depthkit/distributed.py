@@ -21,8 +21,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-LAUNCHERS = ("auto", "none", "pytorch", "slurm")
-
 
 @dataclass(frozen=True)
 class Place:

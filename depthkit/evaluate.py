@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from depthkit.data.loader import to_device
-from depthkit.distributed import broadcast_buffers, world_size
+from depthkit.distributed import broadcast_buffers, is_main, world_size
 from depthkit.logs import progress
 from depthkit.metrics import MetricAverage, RangeTable
 from depthkit.models.layers import resize
@@ -94,7 +94,7 @@ def score(
     ranges = RangeTable(RANGES, device) if more else None
     kept = spread(range(0, len(loader.dataset), world_size()), keep)
     pictures: list[Picture] = []
-    for batches in progress(loader, len(loader), "Evaluating"):
+    for batches in shown(loader, "Evaluating"):
         for batch in batches:
             positions = batch["position"].tolist()  # still on the CPU, so nothing waits
             batch = to_device(batch, device)
@@ -119,6 +119,11 @@ def score(
     return Evaluation(protocol, metrics, num_images, num_skipped, pictures, ranges.compute() if ranges else [])
 
 
+def shown(loader: DataLoader, title: str) -> Iterable[list[dict[str, Any]]]:
+    """What `loader` yields, with a progress bar on rank 0."""
+    return progress(loader, len(loader), title) if is_main() else loader
+
+
 def show_all(
     predict: Callable[[dict[str, Any]], Tensor],
     loader: DataLoader,
@@ -126,7 +131,7 @@ def show_all(
     observe: Callable[[dict[str, Any], Tensor], None],
 ) -> None:
     """Shows `observe` what `score` would show it, where there is nothing to score."""
-    for batches in progress(loader, len(loader), "Predicting"):
+    for batches in shown(loader, "Predicting"):
         for batch in batches:
             batch = to_device(batch, device)
             observe(batch, resize(predict(batch), batch["depth"].shape[-2:]))
@@ -143,10 +148,12 @@ def predict_depth(
     """Depth float32 (B,1,h,w), metres, of uint8 images (B,3,H,W) and their intrinsics (B,3,3); with `flip` its mean
     with the prediction for the mirrored images, mirrored back; with a `window` of (height, width) see `predict_windows`
     for larger images."""
-    if window is not None and (image.shape[-2] > window[0] or image.shape[-1] > window[1]):
-        predict = lambda image, intrinsics: predict_windows(model, image, intrinsics, window)  # noqa: E731
-    else:
-        predict = lambda image, intrinsics: model(image, intrinsics)["depth"].float()  # noqa: E731
+
+    def predict(image: Tensor, intrinsics: Tensor | None) -> Tensor:
+        if window is not None and (image.shape[-2] > window[0] or image.shape[-1] > window[1]):
+            return predict_windows(model, image, intrinsics, window)
+        return model(image, intrinsics)["depth"].float()
+
     depth = predict(image, intrinsics)
     if not flip:
         return depth

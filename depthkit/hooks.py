@@ -13,7 +13,7 @@ from torch import Tensor
 
 from depthkit import checkpoint
 from depthkit.distributed import is_main
-from depthkit.evaluate import ConstantDepth, constant_map
+from depthkit.evaluate import PICTURES, ConstantDepth, constant_map
 from depthkit.logs import PLACE, json_line, text_line
 from depthkit.metrics import METRICS
 from depthkit.registry import HOOKS
@@ -62,7 +62,6 @@ def told_if_unwritten(path: Path) -> Iterator[None]:
         logger.error("NOT WRITTEN: %s: %s. Training goes on", path, error)
 
 
-@HOOKS.register
 class EvalHook(Hook):
     """Evaluates the model every `interval` epochs and after the last."""
 
@@ -141,14 +140,10 @@ class TensorboardLoggerHook(TensorboardHook):
 class TensorboardImageLoggerHook(TensorboardHook):
     """Shows rgb | target | prediction | error: one training batch an epoch, and a fixed set of validation images."""
 
-    def __init__(self, num_images: int = 4) -> None:
-        self.num_images = num_images
-
     def after_step(self, runner: "Runner") -> None:
         if runner.record and runner.inner_step == runner.log_interval and is_main():
-            batch, count = runner.batch, self.num_images
-            pictures = zip(batch["image"][:count], batch["depth"][:count], runner.prediction[:count], strict=True)
-            self.draw(runner, "train/batch", list(pictures))
+            shown = (runner.batch["image"], runner.batch["depth"], runner.prediction)
+            self.draw(runner, "train/batch", list(zip(*(maps[:PICTURES] for maps in shown), strict=True)))
 
     def after_epoch(self, runner: "Runner") -> None:
         if runner.evaluation and is_main():
@@ -168,7 +163,6 @@ class TensorboardImageLoggerHook(TensorboardHook):
                 runner.writer.add_image(f"{tag}/{place}", panel, runner.step, dataformats="HWC")
 
 
-@HOOKS.register
 class CheckpointHook(Hook):
     """Saves epoch_N.pth every `interval` epochs and after the last, latest.pth, and the best one by a metric.
 
@@ -189,8 +183,8 @@ class CheckpointHook(Hook):
         max_keep_ckpts: int | None,
         save_best: str | None,
         rule: str | None,
-        steps: int | None = None,
-        minutes: float | None = None,
+        steps: int | None,
+        minutes: float | None,
     ) -> None:
         if rule not in (None, "less", "greater"):
             raise ValueError(f"evaluation.rule is {rule!r}; use 'less', 'greater' or None")

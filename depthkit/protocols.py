@@ -136,9 +136,9 @@ PROTOCOLS = {
 }
 
 
-def find_protocol(name: str | None) -> Protocol:
+def find_protocol(name: str) -> Protocol:
     """The protocol called `name`; a ValueError lists the names there are."""
     if name not in PROTOCOLS:
-        close = get_close_matches(str(name), PROTOCOLS) or list(PROTOCOLS)
+        close = get_close_matches(name, PROTOCOLS) or list(PROTOCOLS)
         raise ValueError(f"there is no evaluation protocol {name!r}; did you mean {' or '.join(map(repr, close))}?")
     return PROTOCOLS[name]

@@ -208,6 +208,7 @@ class Runner:
             self.skipped = 0
             return
         self.skipped += 1
+        # every rank comes here: the gradient, and so its norm, is the mean over ranks
         paths = [path for share in distributed.gather(step.paths) for path in share]
         message = (
             f"the gradient of step {step.number} is not finite: {values}. It changed no weight. Its batch: {paths}"

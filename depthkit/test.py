@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("depthkit")
 
 SUBMISSION_SCALE = 256  # of the KITTI benchmark's 16-bit PNGs
-COARSEST = 100  # steps a metre that a prediction is rounded to
+LEAST_SCALE = 100  # of the PNGs of predictions: steps a metre
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -32,7 +32,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m depthkit.test",
         description="Scores a model on the test set of its config. Prints a table, and writes the same numbers to"
         " CHECKPOINT_SPLIT_PROTOCOL.json in the work dir, with --align, --average and --window in its name if given."
-        " Pictures and predictions are called as the images are, below the dataset's root.",
+        " Pictures and predictions are named after their images, by the path below the dataset's root.",
     )
     add = parser.add_argument
     add("config", help="a config file, such as configs/swin_nyu.py")
@@ -103,12 +103,12 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
 
 def find_checkpoint(args: argparse.Namespace, config: Config) -> Path:
-    from depthkit.checkpoint import find_newest
+    from depthkit.checkpoint import best_files, find_newest
 
     if args.checkpoint:
         return Path(args.checkpoint)
     work_dir = Path(config.work_dir)
-    best = sorted(work_dir.glob("best_*_epoch_*.pth"), key=lambda file: file.stat().st_mtime)
+    best = best_files(work_dir)
     found = best[-1] if best else find_newest(work_dir)
     if found is None:
         raise ValueError(f"there is no checkpoint in {work_dir}: name one after the config, or --work-dir")
@@ -119,7 +119,7 @@ def choose_protocol(args: argparse.Namespace, dataset: "DepthDataset") -> "Proto
     """The protocol that was asked for, else the dataset's, with the changes that were asked for."""
     from depthkit.protocols import find_protocol
 
-    protocol = find_protocol(args.protocol or dataset.protocol or "full").within(dataset.min_depth, dataset.max_depth)
+    protocol = find_protocol(args.protocol or dataset.protocol).within(dataset.min_depth, dataset.max_depth)
     return replace(
         protocol,
         align=args.align or protocol.align,
@@ -155,7 +155,7 @@ def build_observer(args: argparse.Namespace, dataset: "DepthDataset", model: dic
     from depthkit.visualize import strip
 
     scale, lowest, highest = dataset.depth_scale, model.get("min_depth", 1e-3), model["max_depth"]
-    if args.out and not args.npz and not COARSEST <= scale <= 65535 / highest:
+    if args.out and not args.npz and not LEAST_SCALE <= scale <= 65535 / highest:
         raise ValueError(
             f"a 16-bit PNG of metres times {scale:g}, the dataset's depth_scale, does not hold depths up to"
             f" {highest:g} m to the centimetre: add --npz"
@@ -206,14 +206,14 @@ def read_mean(folders: Sequence[Path], dataset: "DepthDataset", paths: Sequence[
     import numpy as np
     import torch
 
-    from depthkit.data.io import read_array, read_depth_png
+    from depthkit.data.io import read_depth
 
     means = []
     for path in paths:
         depths = []
         for folder in folders:
             arrays, png = (file_for(folder, dataset.name(path), suffix) for suffix in (".npz", ".png"))
-            depths.append(read_array(arrays) if arrays.exists() else read_depth_png(png, dataset.depth_scale))
+            depths.append(read_depth(arrays, 1) if arrays.exists() else read_depth(png, dataset.depth_scale))
         if len({depth.shape for depth in depths}) > 1:
             raise ValueError(
                 f"the predictions for {path} are of {', '.join(str(depth.shape) for depth in depths)} pixels"

@@ -77,7 +77,7 @@ def test_weights_must_fit(weights):
     "options", [{"pipeline": [Draw()]}, {"cache": "folder"}, {"max_depth": 3}, {"datasets": []}], ids=str
 )
 def test_what_belongs_to_the_parts_is_refused(options):
-    with pytest.raises(ValueError, match="each of the datasets has its own|a set of several has none"):
+    with pytest.raises(ValueError, match="each of the datasets has its own|there is no dataset to join"):
         ConcatDataset(**{"datasets": [Letters(letters="a")]} | options)
 
 

@@ -211,7 +211,7 @@ def test_a_full_disk_ends_logs_and_not_the_run(tmp_path):
     ],
 )
 def test_the_sense_of_a_metric(save_best, rule, values, best):
-    hook = CheckpointHook(interval=1, max_keep_ckpts=None, save_best=save_best, rule=rule)
+    hook = CheckpointHook(interval=1, max_keep_ckpts=None, save_best=save_best, rule=rule, steps=None, minutes=None)
     for value in values:
         if hook.is_better(value):
             hook.best_score = value
@@ -227,7 +227,7 @@ def test_the_sense_of_a_metric(save_best, rule, values, best):
 )
 def test_a_wrong_metric_or_rule_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        CheckpointHook(interval=1, max_keep_ckpts=None, **arguments)
+        CheckpointHook(interval=1, max_keep_ckpts=None, steps=None, minutes=None, **arguments)
 
 
 def test_leftovers_of_interrupted_saves_are_removed(tmp_path, caplog):

@@ -7,7 +7,7 @@ from torch import nn
 
 from depthkit import infer
 from depthkit.checkpoint import load as load_checkpoint
-from depthkit.data.io import read_depth_png, read_image
+from depthkit.data.io import read_depth, read_image
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_depth_and_picture_at_the_images_size(checkpoint, photos, tmp_path):
     model = infer.load(checkpoint)
     for name in ("a.jpg", "b.png"):
         image = read_image(photos / name)
-        depth = read_depth_png(tmp_path / "out" / f"{name[0]}_depth.png", scale=1000)
+        depth = read_depth(tmp_path / "out" / f"{name[0]}_depth.png", scale=1000)
         expected = infer.predict(model, image)
         assert depth.shape == image.shape[:2]
         assert abs(depth - expected).max() <= 0.00051
@@ -55,7 +55,7 @@ def test_weights_without_a_config_need_one(checkpoint, photos, tmp_path):
         infer.load(tmp_path / "bare.pth")
     config = str(tiny.write_config(tmp_path))
     infer.main([str(tmp_path / "bare.pth"), str(photos), "--out", str(tmp_path / "out"), "--config", config])
-    depth = read_depth_png(tmp_path / "out" / "a_depth.png", scale=1000)
+    depth = read_depth(tmp_path / "out" / "a_depth.png", scale=1000)
     assert abs(depth - infer.predict(infer.load(checkpoint), image)).max() <= 0.00051
 
     del state["depth.3.weight"]
@@ -91,7 +91,7 @@ def test_the_camera_reaches_the_model_and_goes_with_the_size_of_what_it_sees(pho
 
 def test_the_size_that_the_network_sees_is_an_option(checkpoint, photos, tmp_path):
     infer.main([str(checkpoint), str(photos / "a.jpg"), "--out", str(tmp_path / "out"), "--short-side", "64"])
-    depth = read_depth_png(tmp_path / "out" / "a_depth.png", scale=1000)
+    depth = read_depth(tmp_path / "out" / "a_depth.png", scale=1000)
     expected = infer.predict(infer.load(checkpoint), read_image(photos / "a.jpg"), short_side=64)
     assert abs(depth - expected).max() <= 0.00051
 

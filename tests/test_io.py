@@ -6,7 +6,6 @@ from PIL import Image
 
 from depthkit.data.io import (
     read_depth,
-    read_depth_png,
     read_image,
     read_mask,
     whole,
@@ -21,15 +20,15 @@ def test_depth_goes_to_a_file_and_back_within_half_a_millimetre(tmp_path):
     write_depth_png(tmp_path / "d.png", DEPTH, scale=1000)
     assert Image.open(tmp_path / "d.png").mode in ("I;16", "I")  # the latter in pillow 10
     assert np.asarray(Image.open(tmp_path / "d.png")).tolist() == [[0, 1, 1234, 65535]]
-    read = read_depth_png(tmp_path / "d.png", scale=1000)
+    read = read_depth(tmp_path / "d.png", scale=1000)
     assert read.dtype == np.float32
     np.testing.assert_array_equal(read, np.array([[0, 0.001, 1.234, 65.535]], np.float32))
 
 
 def test_depth_scale_divides(tmp_path):
     write_depth_png(tmp_path / "d.png", np.full((2, 3), 80.0), scale=256)
-    np.testing.assert_array_equal(read_depth_png(tmp_path / "d.png", scale=256), np.full((2, 3), 80.0, np.float32))
-    assert read_depth_png(tmp_path / "d.png", scale=1024)[0, 0] == 20
+    np.testing.assert_array_equal(read_depth(tmp_path / "d.png", scale=256), np.full((2, 3), 80.0, np.float32))
+    assert read_depth(tmp_path / "d.png", scale=1024)[0, 0] == 20
 
 
 @pytest.mark.parametrize("depth", [-0.01, 65.6])
@@ -43,7 +42,7 @@ def test_depth_that_does_not_fit_is_not_written(tmp_path, depth):
 def test_depth_of_8_bits_is_refused(tmp_path, mode):
     Image.new(mode, (4, 3)).save(tmp_path / "d.png")
     with pytest.raises(ValueError, match=rf"d.png has 8 bits a channel \(mode {mode}\); depth needs a 16-bit"):
-        read_depth_png(tmp_path / "d.png", scale=1000)
+        read_depth(tmp_path / "d.png", scale=1000)
 
 
 def test_depth_is_refused_as_an_image(tmp_path):
@@ -100,21 +99,21 @@ def test_a_truncated_file_is_named(tmp_path, name, keep):
 def test_a_flipped_bit_is_an_error_with_the_name_or_changes_nothing(tmp_path):
     rng = np.random.default_rng(0)
     write_depth_png(tmp_path / "d.png", rng.uniform(0, 9, (8, 8)), scale=1000)
-    whole, depth = (tmp_path / "d.png").read_bytes(), read_depth_png(tmp_path / "d.png", scale=1000)
+    whole, depth = (tmp_path / "d.png").read_bytes(), read_depth(tmp_path / "d.png", scale=1000)
     errors = []
     for place in range(len(whole)):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << rng.integers(8)
         (tmp_path / "d.png").write_bytes(damaged)
         try:
-            np.testing.assert_array_equal(read_depth_png(tmp_path / "d.png", scale=1000), depth)
+            np.testing.assert_array_equal(read_depth(tmp_path / "d.png", scale=1000), depth)
         except ValueError as error:
             errors.append(str(error))
     assert len(errors) > 0.8 * len(whole)
     assert all("d.png" in error for error in errors)
 
 
-@pytest.mark.parametrize("read", [read_image, lambda path: read_depth_png(path, 1000)])
+@pytest.mark.parametrize("read", [read_image, lambda path: read_depth(path, 1000)])
 def test_a_missing_file_is_named(tmp_path, read):
     with pytest.raises(FileNotFoundError, match="there is no file .*nowhere.png"):
         read(tmp_path / "nowhere.png")

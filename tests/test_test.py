@@ -14,7 +14,7 @@ from PIL import Image
 import depthkit.models  # noqa: F401  fills the registry
 from depthkit import test as command
 from depthkit.config import load_config
-from depthkit.data.io import read_array, read_depth_png, read_image, write_depth_png
+from depthkit.data.io import read_array, read_depth, read_image, write_depth_png
 from depthkit.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -98,8 +98,8 @@ def test_predictions_pictures_and_ensembles(trained, tmp_path):
     run(trained, "--out", str(tmp_path / "npz"), "--npz")
     for i in range(11):
         exact = read_array(tmp_path / "npz" / "room" / f"{i}.npz")
-        assert exact.shape == read_depth_png(folder / f"room/{i}_depth.png", 1000).shape
-        assert abs(read_depth_png(tmp_path / "png" / "room" / f"{i}.png", 1000) - exact).max() < 0.00051
+        assert exact.shape == read_depth(folder / f"room/{i}_depth.png", 1000).shape
+        assert abs(read_depth(tmp_path / "png" / "room" / f"{i}.png", 1000) - exact).max() < 0.00051
         height, width, _ = read_image(folder / f"room/{i}.png").shape
         assert read_image(tmp_path / "show" / "room" / f"{i}.png").shape == (height, 4 * width, 3)
     # a folder of twice the depth: the mean is 1.5 times it, which a scale undoes

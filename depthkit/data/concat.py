@@ -1,7 +1,7 @@
 """Several datasets as one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from depthkit.data.dataset import DepthDataset
@@ -15,18 +15,20 @@ class ConcatDataset(DepthDataset):
     """All samples of `datasets`, one set after the other.
 
     `weights` are the shares that the sets should have: none is cut, so those that are too small for their share are
-    repeated, each as evenly as can be. The seed reaches every set; everything else is each set's own.
+    repeated, each as evenly as can be. The seed reaches every set; the protocol is the first one's unless it is given;
+    everything else is each set's own.
     """
 
     datasets: Sequence[DepthDataset]
     weights: Sequence[float] | None = None
     max_depth: float = 0.0
+    protocol: str = ""
 
     def __post_init__(self) -> None:
         if self.weights is not None and (len(self.weights) != len(self.datasets) or min(self.weights) <= 0):
             raise ValueError(f"{len(self.datasets)} datasets have weights {self.weights}: give each one above 0")
         if not self.datasets:
-            raise ValueError("a set of several has none: give datasets, or times above 0")
+            raise ValueError("there is no dataset to join: list at least one, or repeat it at least once")
         if self.pipeline or self.cache or self.max_depth:
             raise ValueError("each of the datasets has its own pipeline, cache and max_depth: set them there")
         self.protocol = self.protocol or self.datasets[0].protocol
@@ -69,9 +71,9 @@ class ConcatDataset(DepthDataset):
     def parts(self) -> list[DepthDataset]:
         return list(dict.fromkeys(part for dataset in self.datasets for part in dataset.parts()))
 
-    def check(self, count: int = 8) -> None:
+    def check(self) -> None:
         for dataset in self.parts():
-            dataset.check(count)
+            dataset.check()
 
 
 @DATA.register
@@ -81,7 +83,7 @@ class RepeatDataset(ConcatDataset):
 
     dataset: DepthDataset
     times: int
-    datasets: Sequence[DepthDataset] = ()
+    datasets: Sequence[DepthDataset] = field(init=False)
 
     def __post_init__(self) -> None:
         self.datasets = [self.dataset] * self.times

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from depthkit.data.cache import through_cache
 from depthkit.data.sample import Sample, to_tensors
 
+CHECKED = 8  # samples that are looked at before a training
 Transform = Callable[[Sample, np.random.Generator], Sample]
 
 
@@ -31,7 +32,7 @@ class DepthDataset(Dataset, ABC):
     pipeline: Sequence[Transform] = ()
     min_depth: float = 1e-3
     max_depth: float
-    protocol: str | None = None
+    protocol: str = "full"
     depth_scale: float = 1000
     seed: int = 0
     cache: str | None = None
@@ -84,12 +85,12 @@ class DepthDataset(Dataset, ABC):
         # its bits times 1 or 0: several times as fast as np.where, and 0 where nan * 0 is nan
         return (depth.view(np.int32) * measured).view(np.float32)
 
-    def check(self, count: int = 8) -> None:
-        """Loads `count` samples, spread over the set: what is wrong with all files shows before the work starts.
+    def check(self) -> None:
+        """Loads some samples, spread over the set: what is wrong with all files shows before the work starts.
 
         A file that cannot be read is an error, and so are depths of which not one is measured.
         """
-        indices = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        indices = np.linspace(0, len(self) - 1, min(CHECKED, len(self))).astype(int)
         samples = [self.load(int(index)) for index in indices]
         if not any(self.within_range(sample.depth).any() for sample in samples):
             highest = max(float(sample.depth.max()) for sample in samples)

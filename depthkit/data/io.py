@@ -54,17 +54,13 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def read_depth(path: str | Path, scale: float) -> np.ndarray:
-    """float32 (H, W), metres: the numbers in the file divided by `scale`. 16-bit PNG, float TIFF, PFM, .npy or .npz."""
+    """float32 (H, W), metres: the numbers in the file (16-bit PNG, float TIFF, PFM, .npy or .npz) divided by `scale`;
+    0 stays 0, not measured."""
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
         raise ValueError(f"{path}: depth is read from {', '.join(READERS)} files")
     numbers = READERS[suffix](path)
     return one_channel(numbers, path).astype(np.float32) / np.float32(scale)
-
-
-def read_depth_png(path: str | Path, scale: float) -> np.ndarray:
-    """float32 (H, W), metres: the file's 16-bit numbers divided by `scale`, so 0 stays 0, not measured."""
-    return read_png(path).astype(np.float32) / np.float32(scale)
 
 
 def read_png(path: str | Path) -> np.ndarray:
