@@ -32,7 +32,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--short-side",
         type=int,
         metavar="PIXELS",
-        help="about how many the shorter side has of what the network sees, a multiple of 32 (default: the image's own)",
+        help="resize the image to about this shorter side, a multiple of 32, for the network (default: its own size)",
     )
     add("--intrinsics", nargs=4, type=float, metavar=("FX", "FY", "CX", "CY"), help="of the camera, in pixels")
     return parser.parse_args(argv)
