@@ -129,6 +129,8 @@ def check_values(config: dict[str, Any], place: str) -> None:
 
     for key, least in COUNTS.items():
         expect(key, lambda value, least=least: type(value) is int and value >= least, f"a whole number from {least} on")
+    if config["optimizer"] and "lr" not in config["optimizer"]:
+        raise ValueError(f"{place}: optimizer has no lr; give it a number above 0")
     for key in POSITIVE:
         expect(key, lambda value: type(value) in (int, float) and value > 0, "a number above 0")
     for key in ("pretrained", "load_from", "resume_from", "work_dir"):
@@ -271,7 +273,9 @@ def _hint(name: str, known: dict[str, Any]) -> str:
 def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
     """What changed between two configs, a line for each key: "optimizer.lr: 0.1 -> 0.2"."""
     if not (isinstance(before, dict) and isinstance(now, dict)):
-        if before != now:
+        # an override's tuple is the file's list
+        old, new = (list(value) if isinstance(value, tuple) else value for value in (before, now))
+        if old != new:
             yield f"{place}: {before!r} -> {now!r}"
         return
     for name in before | now:

@@ -56,6 +56,7 @@ def test_delete_replaces_a_dict():
         ("optimizer_config = dict(grad_clip=dict(max_norm='5m'))", "max_norm is '5m'; it takes a number above 0"),
         ("checkpoint_config = dict(minutes=-5)", "checkpoint_config.minutes is -5; it takes a number above 0 or None"),
         ("dist_params = dict(timeout=None)", "dist_params.timeout is None; it takes a number above 0$"),
+        ("optimizer = dict(type='AdamW')", "optimizer has no lr; give it a number above 0"),
         ("custom_hooks = 3", "custom_hooks is 3; it takes a list of dicts"),
         ("pretrained = 5", "pretrained is 5; it takes a string or None"),
         ("log_level = 'LOUD'", "log_level is 'LOUD'; it takes one of DEBUG, INFO"),
@@ -120,6 +121,7 @@ def test_an_override_changes_no_part_that_the_file_uses_twice(tmp_path):
 def test_differences_are_lines():
     before, now = {"a": {"b": 1, "c": [2]}, "d": None}, {"a": {"b": 1, "c": [3]}, "d": {"e": 4}}
     assert list(differences(before, now)) == ["a.c: [2] -> [3]", "d: None -> {'e': 4}"]
+    assert list(differences({"a": [1, 2]}, {"a": (1, 2)})) == []  # an override's tuple is the file's list
 
 
 def test_overrides_leave_the_defaults_alone(tmp_path):

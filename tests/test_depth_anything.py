@@ -127,8 +127,13 @@ def test_fine_tuning_takes_the_backbone_alone(state, tmp_path, caplog):
 
 def test_a_file_named_as_the_first_versions_is_refused(state, tmp_path):
     torch.save(state, tmp_path / "depth_anything_vits14.pth")
-    with pytest.raises(ValueError, match="depth_anything_vits14.pth is named as the files of Depth Anything V1"):
-        load_weights(build("vits"), tmp_path / "depth_anything_vits14.pth")
+    for load, model in ((load_weights, build("vits")), (load_backbone, build("vits").backbone)):
+        with pytest.raises(ValueError, match="depth_anything_vits14.pth is named as the files of Depth Anything V1"):
+            load(model, str(tmp_path / "depth_anything_vits14.pth"))
+    run = tmp_path / "depth_anything_vits14"
+    run.mkdir()
+    torch.save(state, run / "depth_anything_v2_vits.pth")
+    assert load_weights(build("vits"), run / "depth_anything_v2_vits.pth") == []
 
 
 def test_depth_is_a_share_of_max_depth():

@@ -29,6 +29,13 @@ def hub_shapes(size):
     return shapes | {f"{name}.bias": shape[:1] for name, shape in layers.items()}
 
 
+def test_a_file_with_registers_is_refused(tmp_path):
+    state = {name: torch.zeros(shape) for name, shape in hub_shapes("vits").items()}
+    torch.save(state | {"register_tokens": torch.zeros(1, 4, 384)}, tmp_path / "reg4.pth")
+    with pytest.raises(ValueError, match="reg4.pth is of DINOv2 with registers"):
+        load_backbone(DINOv2("vits"), str(tmp_path / "reg4.pth"))
+
+
 @pytest.mark.parametrize(
     ("size", "num_weights", "millions"),
     [("vits", 175, 22.06), ("vitb", 175, 86.58), ("vitl", 343, 304.37), ("vitg", 567, 1136.48)],

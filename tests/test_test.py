@@ -193,15 +193,14 @@ def test_aligned_runs_leave_the_metric_runs_file_and_every_number_is_one(trained
     assert plain["ranges"][-1]["to"] is None or plain["ranges"][-1]["to"] < 80
 
 
-def test_other_depths_than_the_checkpoints_are_refused(trained, tmp_path, capsys):
+def test_another_model_than_the_checkpoints_is_refused(trained, tmp_path, capsys):
     folder, config = trained
     weights = torch.load(folder / "run" / "best_abs_rel_epoch_3.pth")
-    trained_as = {"config": {"model": {"min_depth": 1e-3, "max_depth": 12}}}
-    torch.save({**weights, "meta": trained_as}, tmp_path / "own.pth")
+    torch.save({**weights, "meta": {"config": load_config(config).plain()}}, tmp_path / "own.pth")
     arguments = [str(config), str(tmp_path / "own.pth"), "--work-dir", str(tmp_path)]
     command.main(arguments)
     assert "protocol:" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="trained with model.max_depth=12, and the config says 80.*--cfg-options"):
+    with pytest.raises(SystemExit, match="trained as another model .*: use the config .* model.max_depth: 12 -> 80$"):
         command.main([*arguments, "--cfg-options", "model.max_depth=80"])
 
 

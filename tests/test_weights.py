@@ -6,7 +6,7 @@ import torch
 from depthkit.models.backbones.dinov2 import DINOv2
 from depthkit.models.backbones.resnet import ResNet
 from depthkit.models.backbones.swin import SwinTransformer
-from depthkit.models.weights import load_backbone, load_weights, to_our_names
+from depthkit.models.weights import load_backbone, load_model, load_weights, to_our_names
 
 
 def official_swin(embed_dims, depths, num_heads):
@@ -117,6 +117,27 @@ def test_a_file_of_no_weights_is_refused(tmp_path):
     torch.save(torch.zeros(3), tmp_path / "image.pth")
     with pytest.raises(ValueError, match=r"image.pth holds a Tensor; weights are a dict"):
         load_weights(ResNet(18), tmp_path / "image.pth")
+    torch.save({"model": {"conv1.weight": [1.0]}}, tmp_path / "list.pth")
+    with pytest.raises(ValueError, match=r"list.pth has a list as 'conv1.weight'; weights are a dict"):
+        load_weights(ResNet(18), tmp_path / "list.pth")
+
+
+def test_a_file_of_another_size_is_refused(tmp_path):
+    torch.save(ResNet(18).state_dict(), tmp_path / "resnet18.pth")
+    larger = ResNet(50)
+    before = larger.layer1[0].conv2.weight.clone()
+    with pytest.raises(ValueError, match=r"another size .* such as 'layer1.0.conv1.weight', which is \(64, 64, 3, 3\)"):
+        load_weights(larger, tmp_path / "resnet18.pth")
+    assert torch.equal(larger.layer1[0].conv2.weight, before)
+
+
+@pytest.mark.parametrize("meta", [{"config": "text = 3", "epoch": 1}, None, [1]])
+def test_others_checkpoints_may_say_anything_of_themselves(tmp_path, meta):
+    config = {"type": "ResNet", "depth": 18}
+    torch.save({"state_dict": ResNet(18).state_dict(), "meta": meta}, tmp_path / "theirs.pth")
+    assert load_model(tmp_path / "theirs.pth", config).state_dict().keys() == ResNet(18).state_dict().keys()
+    with pytest.raises(ValueError, match="is no checkpoint of depthkit: name the config"):
+        load_model(tmp_path / "theirs.pth")
 
 
 def test_the_toolboxs_order_of_merged_tokens():

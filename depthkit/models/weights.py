@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from depthkit.checkpoint import load
+from depthkit.config import differences
 from depthkit.models.backbones.vit import resize_positions
 from depthkit.models.names import find_table, our_name
 from depthkit.registry import MODELS
@@ -51,18 +52,38 @@ def reorder_merge(value: Tensor) -> Tensor:
 def load_model(path: str | Path, config: dict[str, Any] | None = None) -> nn.Module:
     """The model in a checkpoint: built from the model config that lies in it; or from `config`, around weights of any
     kind that depthkit knows, where one weight that the file lacks is a ValueError."""
+    content = load(path)
+    trained = trained_model(content)
     if config is None:
-        state = load(path)
-        if "config" not in state.get("meta", {}) or "runner" not in state:
+        if trained is None:
             raise ValueError(f"{path} is no checkpoint of depthkit: name the config of its model")
-        model = MODELS.build(state["meta"]["config"]["model"])
-        model.load_state_dict(state["state_dict"])
+        model = MODELS.build(trained)
+        model.load_state_dict(content["state_dict"])
         return model
-    model, content = MODELS.build(config), load(path)
-    check_depth_range(content, model, path)
+    model = MODELS.build(config)
+    if trained:
+        check_same_model(trained, config, path)
     if missing := fit_weights(model, content, path):
         raise ValueError(f"{path} lacks {len(missing)} weights of the model, such as {missing[0]}")
     return model
+
+
+def trained_model(content: Any) -> dict[str, Any] | None:
+    """The config of the model in a checkpoint of ours; None for others, such as the toolbox's, where it is text."""
+    for key in ("meta", "config", "model"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else None
+
+
+def check_same_model(trained: dict[str, Any], config: dict[str, Any], path: str | Path) -> None:
+    """Refuses to test one of our checkpoints as another model than it was trained as: the range of depth, how images
+    are normalised and what the head's numbers mean are no weights, and would be silently wrong."""
+    changes = [line for line in differences(trained, config, "model") if "drop_path_rate" not in line]
+    if changes:
+        raise ValueError(
+            f"{path} was trained as another model than the config's, so its depths would be wrong: use the config that"
+            f" lies beside it. The difference is {'; '.join(changes)}"
+        )
 
 
 def load_weights(model: nn.Module, path: str | Path) -> list[str]:
@@ -77,37 +98,30 @@ def fit_weights(model: nn.Module, content: Any, path: str | Path) -> list[str]:
     """The same with what `load` found in the file."""
     state = find_state(content, path)
     if any("depth_head.scratch." in name for name in state):
-        check_depth_anything(str(path), model.max_depth)
+        logger.warning(
+            "%s is of Depth Anything, and three things cannot be read from it. It must be of V2: V1's weights have the"
+            " same names, but belong to other blocks. It must be a metric model's (depth_anything_v2_metric_*.pth),"
+            " unless as a start for training: the relative model's head predicts no metres. And the model's max_depth,"
+            " now %g m, must be that of its training: 20 m for Hypersim, 80 m for Virtual KITTI 2",
+            path,
+            model.max_depth,
+        )
     return copy_fitting(model, to_our_names(state), str(path))
 
 
-def check_depth_range(content: Any, model: nn.Module, path: str | Path) -> None:
-    """Refuses to test one of our checkpoints with other depths than it was trained for: its outputs mean others."""
-    for name in ("min_depth", "max_depth"):
-        own = getattr(model, name)
-        trained = content.get("meta", {}).get("config", {}).get("model", {}).get(name, own)
-        if trained != own:
-            raise ValueError(
-                f"{path} was trained with model.{name}={trained:g}, and the config says {own:g}: its depths would be"
-                f" wrong; use its own config, or --cfg-options model.{name}={trained:g}"
-            )
-
-
-def check_depth_anything(path: str, max_depth: float) -> None:
-    """Refuses files that are named as the first version's; says what no file of Depth Anything tells by itself."""
-    if re.search(r"depth_anything_vit[sbl]14", path):
+def check_version(state: StateDict, path: str | Path) -> None:
+    """Refuses weights that would fit by name and shape, and be silently wrong."""
+    place, name = Path(path).parent.name, Path(path).name
+    if re.search(r"depth_anything_vit[sbl]14", f"{place}/{name}") and "_v2_" not in name:
         raise ValueError(
             f"{path} is named as the files of Depth Anything V1: their weights fit by name and shape, but are for other"
             f" blocks of the backbone and would be silently wrong here; take a file of Depth Anything V2"
         )
-    logger.warning(
-        "%s is of Depth Anything, and three things cannot be read from it. It must be of V2: V1's weights have the same"
-        " names, but belong to other blocks. It must be a metric model's (depth_anything_v2_metric_*.pth), unless as a"
-        " start for training: the relative model's head predicts no metres. And the model's max_depth, now %g m, must"
-        " be that of its training: 20 m for Hypersim, 80 m for Virtual KITTI 2",
-        path,
-        max_depth,
-    )
+    if any(key.endswith("register_tokens") for key in state):
+        raise ValueError(
+            f"{path} is of DINOv2 with registers, which the backbone here has not: take the file without, such as"
+            " dinov2_vits14_pretrain.pth"
+        )
 
 
 def load_backbone(backbone: nn.Module, source: str) -> None:
@@ -122,9 +136,13 @@ def load_backbone(backbone: nn.Module, source: str) -> None:
 def find_state(content: Any, path: str | Path) -> StateDict:
     """The weights in a checkpoint, or in a file that holds them alone, under its own names."""
     for key in ("state_dict", "model"):
-        if not isinstance(content, dict):
-            raise ValueError(f"{path} holds a {type(content).__name__}; weights are a dict of named tensors")
-        content = content.get(key, content)
+        content = content.get(key, content) if isinstance(content, dict) else content
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}; weights are a dict of named tensors")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise ValueError(f"{path} has a {type(value).__name__} as {name!r}; weights are a dict of named tensors")
+    check_version(content, path)
     return content
 
 
@@ -151,9 +169,16 @@ def copy_fitting(module: nn.Module, state: StateDict, source: str) -> list[str]:
             f"{source}: none of its {len(state)} weights, such as {min(state, default='')!r}, fits the model, which has"
             f" {min(own)!r}"
         )
+    reshaped = sorted((state.keys() & own.keys()) - fitting)
+    matrices = [name for name in state.keys() & own.keys() if own[name].dim() > 1]  # norms fit many a size
+    if 2 * len(fitting.intersection(matrices)) < len(matrices):
+        name = reshaped[0]
+        raise ValueError(
+            f"{source} is of another size than the model: {len(reshaped)} weights have other shapes, such as {name!r},"
+            f" which is {tuple(state[name].shape)} there and {tuple(own[name].shape)} here"
+        )
     module.load_state_dict({name: state[name] for name in fitting}, strict=False)
     logger.info("Loaded %d of %d weights from %s", len(fitting), len(own), source)
-    reshaped = sorted((state.keys() & own.keys()) - fitting)
     for fault, names in (
         ("not in the file, so they keep their start", sorted(own.keys() - state.keys())),
         ("in the file, but not in the model", sorted(state.keys() - own.keys())),
