@@ -35,7 +35,10 @@ def build_optimizer(model: nn.Module, config: dict[str, Any]) -> Optimizer:
     _check_keys("optimizer.paramwise_cfg", rules, ("custom_keys", "norm_decay_mult", "bias_decay_mult"))
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     for key, rule in rules.get("custom_keys", {}).items():
-        _check_keys(f"optimizer.paramwise_cfg.custom_keys[{key!r}]", rule, ("lr_mult", "decay_mult"))
+        where = f"optimizer.paramwise_cfg.custom_keys[{key!r}]"
+        if not isinstance(rule, dict):
+            raise ValueError(f"{where} is {rule!r}; it takes dict(lr_mult=..., decay_mult=...)")
+        _check_keys(where, rule, ("lr_mult", "decay_mult"))
         if not any(key in name for name in trained):
             raise ValueError(f"optimizer.paramwise_cfg.custom_keys: no trained parameter's name holds {key!r}")
 
@@ -104,6 +107,10 @@ def build_schedule(
     curve = OPTIM.build({"type": policy, **config}, base_lr=base_lr, total=total_steps // unit)
     _check_keys("lr_config", warm, [key for key in signature(warm_up).parameters if key.startswith("warmup")])
     factor = warm_up(steps_per_epoch=steps_per_epoch, **warm)
+    try:
+        curve(0), factor(0)
+    except TypeError as error:
+        raise ValueError(f"lr_config {config}: {error}") from error
     return lambda step: scale * curve(step // unit) * factor(step)
 
 

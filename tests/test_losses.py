@@ -211,8 +211,18 @@ def test_class_loss_by_hand():
     loss = ClassLoss(loss_weight=0.5)(outputs, {"class_label": torch.tensor([1, 0])}, 0)
     expected = 0.5 * (math.log(3) + math.log(math.exp(2) + 2) - 2) / 2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(ValueError, match="needs datasets that tell the kind of scene"):
-        ClassLoss()(outputs, {}, 0)
+
+
+def test_what_a_loss_misses_is_named():
+    criterion = Criterion({"loss_ce": ClassLoss()})
+    with pytest.raises(ValueError, match="criterion.loss_ce looks at 'class_label', but .* gives class_logits and"):
+        criterion({"class_logits": torch.zeros(1, 2)}, {"depth": torch.ones(1, 1, 2, 2)}, 0)
+
+
+def test_the_weight_of_the_mean():
+    prediction, target = torch.full((1, 1, 4, 4), 2.0), torch.full((1, 1, 4, 4), 1.0)
+    loss = SigLoss(mean_weight=0.5)({"depth": prediction}, {"depth": target}, 0)
+    assert loss.item() == pytest.approx(math.sqrt(0.5) * math.log(2.001 / 1.001), rel=1e-5)  # no variance
 
 
 def test_layer_loss_looks_at_its_layer():

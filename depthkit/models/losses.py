@@ -21,7 +21,17 @@ class Criterion(nn.Module):
         self.losses = nn.ModuleDict(losses)
 
     def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> dict[str, Tensor]:
-        return {name: loss(outputs, batch, step) for name, loss in self.losses.items()}
+        """By name; outputs or a batch without what a loss looks at are a ValueError."""
+        losses = {}
+        for name, loss in self.losses.items():
+            try:
+                losses[name] = loss(outputs, batch, step)
+            except KeyError as error:
+                raise ValueError(
+                    f"criterion.{name} looks at {error}, but the model gives {', '.join(outputs)} and the data"
+                    f" {', '.join(batch)}: choose another loss, head or dataset"
+                ) from error
+        return losses
 
 
 def log_error(outputs: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -35,19 +45,19 @@ def log_error(outputs: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor
 
 @MODELS.register
 class SigLoss(nn.Module):
-    """Scale-invariant logarithmic loss: sqrt(var(g) + 0.15 mean(g)^2) with g = log prediction - log target.
+    """Scale-invariant logarithmic loss: sqrt(var(g) + `mean_weight` mean(g)^2) with g = log prediction - log target.
 
     Eigen et al. 2014, "Depth Map Prediction from a Single Image using a Multi-Scale Deep Network", eq. 4, in the form
-    of Lee et al. 2019 (BTS), eq. 4, with lambda = 0.85. The statistics, with unbiased variance, are taken over all
-    measured pixels of the global batch, so the loss does not depend on how it is split over ranks. It is 0, with zero
-    gradient, where fewer than two pixels are measured. For the first `warm_up_steps` steps the variance is left out.
+    of Lee et al. 2019 (BTS), eq. 4, where `mean_weight` is 1 - lambda = 0.15. The statistics, with unbiased variance,
+    are taken over all measured pixels of the global batch, so the loss does not depend on how it is split over ranks.
+    It is 0, with zero gradient, where fewer than two pixels are measured. For the first `warm_up_steps` steps the
+    variance is left out.
     """
 
-    MEAN_WEIGHT = 0.15  # 1 - lambda
-
-    def __init__(self, loss_weight: float = 1.0, warm_up_steps: int = 0) -> None:
+    def __init__(self, loss_weight: float = 1.0, warm_up_steps: int = 0, mean_weight: float = 0.15) -> None:
         super().__init__()
         self.loss_weight = loss_weight
+        self.mean_weight = mean_weight
         self.warm_up_steps = warm_up_steps
 
     def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
@@ -61,7 +71,7 @@ class SigLoss(nn.Module):
         if step < self.warm_up_steps:
             variance = torch.zeros_like(variance)
         # 1e-12 keeps the gradient of the root finite at a perfect prediction
-        loss = (variance + self.MEAN_WEIGHT * mean.square() + 1e-12).sqrt()
+        loss = (variance + self.mean_weight * mean.square() + 1e-12).sqrt()
         return (self.loss_weight * torch.where(count < 2, 0.0, loss)).float()
 
 
@@ -174,15 +184,7 @@ class ClassLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, outputs: dict[str, Tensor], batch: dict[str, Any], step: int) -> Tensor:
-        """outputs["class_logits"] (B,classes) and batch["class_label"] (B,) -> scalar float32.
-
-        A batch without labels is a ValueError.
-        """
-        if "class_label" not in batch:
-            raise ValueError(
-                "ClassLoss needs datasets that tell the kind of scene, as NYUDataset does with num_classes; without,"
-                " drop this loss and set the head's num_classes=0"
-            )
+        """outputs["class_logits"] (B,classes) and batch["class_label"] (B,) -> scalar float32."""
         return self.loss_weight * F.cross_entropy(outputs["class_logits"].float(), batch["class_label"])
 
 
