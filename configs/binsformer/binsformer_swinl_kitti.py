@@ -1,6 +1,5 @@
 """BinsFormer (Li et al. 2022) on Swin-L for KITTI, 254.1 M parameters. KITTI has no kinds of scenes to learn.
 
-The toolbox rotates KITTI by up to 2.5 degrees for this model alone; here it is 1 degree, as for all others.
 It begins with the Swin's weights for ImageNet-22k (MIT), which have to be fetched first:
 github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_large_patch4_window7_224_22k.pth
 """

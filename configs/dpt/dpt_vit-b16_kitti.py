@@ -1,7 +1,7 @@
 """DPT (Ranftl et al. 2021) on ViT-B/16 for KITTI, 110.0 M parameters.
 
 Published: abs_rel 0.073, rmse 2.604 (the toolbox's configs/dpt/README.md, with flip). Weights to begin with and rates
-are those of dpt_vit-b16_nyu.py. Images are turned by at most 1 degree, as in BTS, in the published run by 2.5.
+are those of dpt_vit-b16_nyu.py.
 """
 
 _base_ = [

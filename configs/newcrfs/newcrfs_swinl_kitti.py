@@ -1,6 +1,6 @@
 """NeWCRFs (Yuan et al. 2022) on Swin-L for KITTI, 270.4 M parameters.
 
-Published: abs_rel 0.052, rmse 2.072 (the authors' README; the toolbox published none for its recipe, which this is).
+Published: abs_rel 0.052, rmse 2.072 (the authors' README, by their own recipe; this is the toolbox's for NYU).
 It begins with the Swin's weights for ImageNet-22k (MIT), which have to be fetched first:
 github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_large_patch4_window7_224_22k.pth
 """

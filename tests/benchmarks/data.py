@@ -26,7 +26,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 COUNT, PASSES = 16, 8
 # height and width, suffix, depth scale, the part that is kept, degrees, crop, brightness
 NYU = ((480, 640), "jpg", 1000, np.s_[45:472, 43:608], 2.5, (416, 544), (0.75, 1.25))
-KITTI = ((375, 1242), "png", 256, np.s_[23:375, 13:1229], 1.0, (352, 704), (0.9, 1.1))
+KITTI = ((375, 1242), "png", 256, np.s_[23:375, 13:1229], 2.5, (352, 704), (0.9, 1.1))
 
 
 def write_files(folder: Path, size: tuple[int, int], suffix: str, scale: int) -> None:

@@ -1,7 +1,7 @@
 """KITTI's depth prediction benchmark: https://www.cvlibs.net/datasets/kitti/eval_depth.php?benchmark=depth_prediction.
 
 Training and validation are scored up to 88 m. The depth of the test images is secret: what depthkit.test --format-only
-writes goes to the benchmark's server.
+writes goes to the benchmark's server. Colours change in half of the images, in the toolbox in all of them.
 """
 
 _base_ = ["kitti.py"]

@@ -13,6 +13,6 @@ model = dict(
     max_depth=10,
 )
 criterion = dict(
-    loss_depth=dict(type="SigLoss", loss_weight=1.0),
+    loss_depth=dict(type="SigLoss", loss_weight=1.0, mean_weight=0.5),
     loss_gradient=dict(type="GradientLoss", loss_weight=0.5),
 )

@@ -1,4 +1,5 @@
-"""38,400 steps of AdamW: a linear warm-up of a third of them, and a cosine down to nearly 0. Evaluation every 1,600.
+"""38,400 steps of AdamW: a linear warm-up of a third of them, and a cosine down to nearly 0. Evaluation every 1,600,
+in the toolbox every 800.
 
 The rate is stated for a global batch of 16, 2 GPUs x 8 images or 8 GPUs x 2.
 """

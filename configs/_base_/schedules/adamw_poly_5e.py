@@ -1,6 +1,9 @@
-"""5 epochs of AdamW for fine-tuning, the rate falling to 0 as (1 - progress) ** 0.9, ten times as high in the head."""
+"""5 epochs of AdamW for fine-tuning, the rate falling to 0 as (1 - progress) ** 0.9, ten times as high in the head.
 
-base_batch_size = 16
+The rates are stated for a global batch of 32.
+"""
+
+base_batch_size = 32
 optimizer = dict(
     type="AdamW",
     lr=5e-6,

@@ -25,13 +25,15 @@ class BinsFormerHead(nn.Module):
         num_bins: int = 64,
         num_classes: int = 0,
         aux_layers: Sequence[int] = (2, 5),
+        ffn_dropout: float = 0.1,
     ) -> None:
         """`in_channels` of four maps. With `num_classes` one query more tells the kind of scene (section 3.3); losses
-        see what the decoder's `aux_layers` of nine predict, too."""
+        see what the decoder's `aux_layers` of nine predict, too. `ffn_dropout` is that of the encoder's feed-forward
+        layers."""
         super().__init__()
         coarser = in_channels[1:]
         self.skip_proj = nn.ModuleList(ConvNorm(count, channels, 1, negative_slope=SLOPE) for count in coarser)
-        self.encoder = DeformableEncoder(channels, len(coarser))
+        self.encoder = DeformableEncoder(channels, len(coarser), ffn_dropout)
         fused = [*reversed(in_channels[:-1])]  # the pixel decoder goes from coarse to fine
         self.lateral_convs = nn.ModuleList(ConvNorm(count, channels, 1) for count in fused)
         self.output_convs = nn.ModuleList(ConvNorm(channels, channels, 3, negative_slope=SLOPE) for _ in fused)
@@ -62,10 +64,10 @@ class BinsFormerHead(nn.Module):
 class DeformableEncoder(nn.Module):
     """Six layers in which the pixels of all maps look at each other."""
 
-    def __init__(self, channels: int, levels: int) -> None:
+    def __init__(self, channels: int, levels: int, ffn_dropout: float) -> None:
         super().__init__()
         self.level_embed = nn.Parameter(torch.randn(levels, channels))
-        self.layers = nn.ModuleList(DeformableLayer(channels, levels) for _ in range(6))
+        self.layers = nn.ModuleList(DeformableLayer(channels, levels, ffn_dropout) for _ in range(6))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Maps (B, C, H_i, W_i) -> maps of the same sizes."""
@@ -78,11 +80,11 @@ class DeformableEncoder(nn.Module):
 
 
 class DeformableLayer(nn.Module):
-    def __init__(self, channels: int, levels: int) -> None:
+    def __init__(self, channels: int, levels: int, ffn_dropout: float) -> None:
         super().__init__()
         self.attention = DeformableAttention(channels, HEADS, levels, POINTS)
         self.dropout = nn.Dropout(0.1)
-        self.ffn = feed_forward(channels, 1024, dropout=0.1)
+        self.ffn = feed_forward(channels, 1024, ffn_dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(2))
 
     def forward(self, tokens: Tensor, positions: Tensor, centres: Tensor, sizes: list[tuple[int, int]]) -> Tensor:
