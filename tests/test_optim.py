@@ -113,6 +113,7 @@ def test_set_lr_sets_the_momentum_of_either_kind():
         ({"policy": "fixed", "warmup": "slow"}, "lr_config.warmup is 'slow'; use None or one of constant, linear, exp"),
         ({"policy": "fixed", "warmup_iter": 5}, "lr_config has no warmup_iter; it takes: warmup, warmup_iters"),
         ({"policy": "fixed", "warmup_iters": 5}, "warmup_iters=5 but no warmup"),
+        ({"policy": "poly", "power": "0.9"}, r"lr_config {'power': '0.9'}: unsupported operand type\(s\)"),
         ({"policy": "CosineAnnealing"}, "CosineAnnealing takes min_lr or min_lr_ratio, one of them"),
         ({"policy": "OneCycle", "anneal_strategy": "sin"}, "anneal_strategy is 'sin'; use cos or linear"),
     ],
@@ -130,6 +131,7 @@ def test_a_wrong_schedule_is_refused(config, message):
             {"custom_keys": {"norm": {"lr_mul": 1}}},
             "custom_keys\\['norm'\\] has no lr_mul; it takes: lr_mult, decay_mult",
         ),
+        ({"custom_keys": {"norm": 0.1}}, r"custom_keys\['norm'\] is 0.1; it takes dict\(lr_mult=..., decay_mult=...\)"),
         ({"norm_decay": 0}, "paramwise_cfg has no norm_decay; it takes: custom_keys, norm_decay_mult, bias_decay_mult"),
     ],
 )

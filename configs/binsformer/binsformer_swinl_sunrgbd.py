@@ -1,4 +1,4 @@
-"""binsformer_swinl_nyu as it is trained, tested on SUN RGB-D, which it has not seen; its checkpoint has to be named."""
+"""binsformer_swinl_nyu as it is trained, tested on SUN RGB-D, which it has not seen: name its checkpoint."""
 
 _base_ = [
     "../_base_/models/binsformer_swinl.py",
