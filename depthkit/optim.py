@@ -108,7 +108,7 @@ def build_schedule(
     _check_keys("lr_config", warm, [key for key in signature(warm_up).parameters if key.startswith("warmup")])
     factor = warm_up(steps_per_epoch=steps_per_epoch, **warm)
     try:
-        curve(0), factor(0)
+        curve(0), factor(0)  # a value of a wrong type shows here, not in the first step
     except TypeError as error:
         raise ValueError(f"lr_config {config}: {error}") from error
     return lambda step: scale * curve(step // unit) * factor(step)
